@@ -1,0 +1,186 @@
+# spanprof: trace-aware continuous profiling of native programs that nobody recompiles.
+#
+# make            libspanprof.so and spanprof-agent, in build/
+# make check      unit tests and the mechanical checks (layers, exports, signal safety, docs)
+# make test       everything: check, unit tests under sanitizers, real programs, real servers
+# make demo       the main job on nginx, hottest functions per span printed
+# make bench      costs, as ratios within one run
+# make fuzz       every fuzz target for FUZZ_SECONDS each (needs clang)
+# make install    PREFIX (default /usr/local), DESTDIR
+# Options: CC=clang, V=1, WERROR=1, SAN=address,undefined or SAN=thread (unit tests and agent only)
+
+CC      ?= gcc
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+PYTHON  ?= python3
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+empty :=
+comma := ,
+variant := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)
+B := build$(variant)
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-6s %s\n' $(1) $(2)
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+	-Wno-unused-parameter $(if $(WERROR),-Werror)
+BASE := -std=gnu11 -O2 -g -MMD -MP -I. -D_GNU_SOURCE -DSPANPROF_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS_EXTRA)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+
+# The preloaded object: no lazy TLS, no lazy binding, nothing exported by accident, no stack
+# protector (a child that shares the host's memory runs some of it), no call the compiler invents.
+SHIM_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt \
+	-fno-stack-protector -fno-omit-frame-pointer
+SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,--as-needed \
+	-Wl,--no-undefined -Wl,-soname,libspanprof.so
+
+AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic
+AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell pkg-config --cflags $(AGENT_PKGS) 2>/dev/null)
+AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null)
+
+shim_src  := $(sort $(wildcard shim/*.c))
+agent_src := $(sort $(wildcard agent/*.c))
+pprof_src := $(sort $(wildcard pprof/*.c))
+
+shim_obj  := $(shim_src:%.c=$(B)/%.o)
+agent_obj := $(agent_src:%.c=$(B)/%.o)
+pprof_obj := $(pprof_src:%.c=$(B)/%.o) $(B)/pprof/profile.pb-c.o
+
+# What unit tests link: the layers without the parts that interpose or that have a main().
+# The shim's own objects are built again without its TLS and visibility flags so that sanitizers work.
+core_src  := $(filter-out shim/wrap_%.c shim/shim.c,$(shim_src))
+core_obj  := $(core_src:%.c=$(B)/core/%.o)
+libcore   := $(B)/libcore.a
+libagent  := $(B)/libagent.a
+libpprof  := $(B)/libpprof.a
+
+unit_src  := $(sort $(wildcard test/unit/*_test.c))
+unit_bin  := $(unit_src:test/unit/%.c=$(B)/unit/%)
+fuzz_src  := $(sort $(wildcard test/fuzz/fuzz_*.c))
+prog_src  := $(sort $(wildcard test/programs/*.c))
+prog_bin  := $(prog_src:test/programs/%.c=$(B)/programs/%)
+
+.PHONY: all install check unit test demo bench fuzz clean programs checks integration format
+all: $(if $(SAN),,$(B)/libspanprof.so) $(B)/spanprof-agent
+
+$(B)/libspanprof.so: $(shim_obj) $(B)/exports.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SHIM_LDFLAGS) -Wl,--version-script=$(B)/exports.map -o $@ $(shim_obj)
+
+$(B)/exports.map: shim/exports.txt
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo "{ global:"; sed 's/$$/;/' $<; echo "local: *; };"; } > $@
+
+$(B)/spanprof-agent: $(agent_obj) $(pprof_obj)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANFLAGS) -Wl,-z,now -Wl,-z,relro -o $@ $^ $(AGENT_LIBS)
+
+$(B)/shim/%.o: shim/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SHIM_CFLAGS) -c -o $@ $<
+
+$(B)/core/shim/%.o: shim/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(SANFLAGS) -c -o $@ $<
+
+$(B)/agent/%.o: agent/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AGENT_CFLAGS) -c -o $@ $<
+
+$(B)/pprof/%.o: pprof/%.c $(B)/pprof/profile.pb-c.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -c -o $@ $<
+
+$(B)/pprof/profile.pb-c.c $(B)/pprof/profile.pb-c.h &: pprof/profile.proto
+	$(call say,PROTO,$<)
+	$(Q)mkdir -p $(B)
+	$(Q)protoc-c --c_out=$(B) $<
+
+$(B)/pprof/profile.pb-c.o: $(B)/pprof/profile.pb-c.c
+	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -w -c -o $@ $<
+
+$(libcore): $(core_obj)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(libagent): $(filter-out $(B)/agent/main.o,$(agent_obj))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(libpprof): $(pprof_obj)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/unit/%: test/unit/%.c $(libcore) $(libagent) $(libpprof)
+	$(call say,UNIT,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -MF $@.d -o $@ $< $(libagent) $(libpprof) $(libcore) $(AGENT_LIBS) -lcmocka -lpthread
+
+$(B)/fuzz/%: test/fuzz/%.c $(shim_src) $(agent_src) $(pprof_src)
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined fuzz-libs >/dev/null
+	$(Q)clang $(BASE) -MF $@.d -fsanitize=fuzzer,address,undefined $(shell pkg-config --cflags $(AGENT_PKGS)) -o $@ $< \
+		build-address-undefined-clang/libagent.a build-address-undefined-clang/libpprof.a \
+		build-address-undefined-clang/libcore.a $(AGENT_LIBS)
+.PHONY: fuzz-libs
+fuzz-libs: $(libcore) $(libagent) $(libpprof)
+
+# Small hosts, each a hazard. They are hosts: no spanprof code, plain flags.
+$(B)/programs/%: test/programs/%.c
+	$(call say,HOST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d -o $@ $< -lpthread
+programs: $(prog_bin)
+
+unit: $(unit_bin)
+	$(Q)failed=; for t in $(unit_bin); do $$t || failed="$$failed $$t"; done; \
+	if [ -n "$$failed" ]; then echo "unit tests failed:$$failed" >&2; exit 1; fi
+
+checks: $(B)/libspanprof.so
+	$(Q)scripts/check-layers
+	$(Q)scripts/check-exports $(B)/libspanprof.so
+	$(Q)scripts/check-sigsafe $(B)
+	$(Q)scripts/check-docs
+
+check: unit checks
+
+integration: all programs
+	$(Q)$(PYTHON) -m pytest -q test/integration
+
+test: all check
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined unit
+	$(Q)$(MAKE) --no-print-directory SAN=thread unit
+	$(Q)$(MAKE) --no-print-directory integration
+
+FUZZ_SECONDS ?= 30
+fuzz: $(fuzz_src:test/fuzz/%.c=$(B)/fuzz/%)
+	$(Q)for t in $^; do name=$$(basename $$t); mkdir -p $(B)/fuzz/corpus-$$name; \
+		echo "== $$name"; \
+		$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			$(B)/fuzz/corpus-$$name $$( [ -d test/fuzz/corpus/$$name ] && echo test/fuzz/corpus/$$name ) \
+			> $(B)/fuzz/$$name.log 2>&1 || { tail -40 $(B)/fuzz/$$name.log; exit 1; }; \
+		grep -E 'stat::number_of_executed_units' $(B)/fuzz/$$name.log; done
+
+demo: all
+	$(Q)scripts/demo
+
+bench: all programs
+	$(Q)$(PYTHON) test/bench/bench.py
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/spanprof $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 scripts/spanprof $(DESTDIR)$(PREFIX)/bin/spanprof
+	install -m 755 $(B)/libspanprof.so $(B)/spanprof-agent $(DESTDIR)$(LIBDIR)/spanprof/
+	install -m 644 docs/spanprof.1 $(DESTDIR)$(PREFIX)/share/man/man1/spanprof.1
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
