@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.c - environment to one struct, by one table. BOOT: no allocation, and nothing that could run
+ * code of the host's.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "shim/config.h"
+#include "shim/labels.h"
+#include "shim/log.h"
+
+#define CONFIG_RATE_DEFAULT 100
+#define CONFIG_RATE_MIN 1
+#define CONFIG_RATE_MAX 1000
+#define CONFIG_UPLOAD_DEFAULT_MS 15000
+#define CONFIG_UPLOAD_MIN_MS 1000
+#define CONFIG_UPLOAD_MAX_MS 600000
+#define CONFIG_EXIT_DEFAULT_MS 2000
+#define CONFIG_EXIT_MAX_MS 60000
+
+/* A reader puts value into field; NULL, or what was expected instead. */
+typedef const char *reader(const char *value, void *field, size_t size);
+
+static const char *read_choice(const char *value, void *field, const char *const *names,
+			       const char *expected)
+{
+	for (uint32_t i = 0; names[i]; i++) {
+		if (strcasecmp(value, names[i]) == 0) {
+			*(uint32_t *)field = i;
+			return NULL;
+		}
+	}
+	return expected;
+}
+
+static const char *read_bool(const char *value, void *field, size_t size)
+{
+	static const char *const off[] = {"false", "0", "no", "off", NULL};
+	static const char *const on[] = {"true", "1", "yes", "on", NULL};
+	uint32_t which;
+
+	if (!read_choice(value, &which, on, "")) {
+		*(uint32_t *)field = 1;
+		return NULL;
+	}
+	if (!read_choice(value, &which, off, "")) {
+		*(uint32_t *)field = 0;
+		return NULL;
+	}
+	return "true or false";
+}
+
+static const char *read_level(const char *value, void *field, size_t size)
+{
+	static const char *const names[] = {"none", "error", "warn", "info", "debug", NULL};
+
+	return read_choice(value, field, names, "none, error, warn, info or debug");
+}
+
+static const char *read_start(const char *value, void *field, size_t size)
+{
+	static const char *const names[] = {"tick", "eager", NULL};
+
+	return read_choice(value, field, names, "tick or eager");
+}
+
+static const char *read_switch(const char *value, void *field, size_t size)
+{
+	static const char *const names[] = {"auto", "on", "off", NULL};
+
+	return read_choice(value, field, names, "auto, on or off");
+}
+
+static const char *read_rate(const char *value, void *field, size_t size)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*end || *value < '0' || *value > '9' || n < CONFIG_RATE_MIN || n > CONFIG_RATE_MAX)
+		return "a whole number of Hz from 1 to 1000";
+	*(uint32_t *)field = (uint32_t)n;
+	return NULL;
+}
+
+/* "15s", "1500ms", "1m", or seconds without a unit. */
+static bool duration_ms(const char *value, unsigned long *ms)
+{
+	char *end;
+	unsigned long n, scale;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	n = strtoul(value, &end, 10);
+	if (strcmp(end, "ms") == 0)
+		scale = 1;
+	else if (!*end || strcmp(end, "s") == 0)
+		scale = 1000;
+	else if (strcmp(end, "m") == 0)
+		scale = 60000;
+	else
+		return false;
+	*ms = n * scale;
+	return n <= CONFIG_UPLOAD_MAX_MS;
+}
+
+static const char *read_interval(const char *value, void *field, size_t size)
+{
+	unsigned long ms;
+
+	if (!duration_ms(value, &ms) || ms < CONFIG_UPLOAD_MIN_MS || ms > CONFIG_UPLOAD_MAX_MS)
+		return "a duration from 1s to 10m";
+	*(uint32_t *)field = (uint32_t)ms;
+	return NULL;
+}
+
+static const char *read_timeout(const char *value, void *field, size_t size)
+{
+	unsigned long ms;
+
+	if (!duration_ms(value, &ms) || ms > CONFIG_EXIT_MAX_MS)
+		return "a duration up to 60s";
+	*(uint32_t *)field = (uint32_t)ms;
+	return NULL;
+}
+
+static const char *read_text(const char *value, void *field, size_t size)
+{
+	if (strlen(value) >= size)
+		return "a shorter text";
+	strcpy(field, value);
+	return NULL;
+}
+
+static const char *read_url(const char *value, void *field, size_t size)
+{
+	if (strncasecmp(value, "http://", 7) != 0 && strncasecmp(value, "https://", 8) != 0)
+		return "an http:// or https:// address";
+	for (const char *c = value; *c; c++)
+		if ((unsigned char)*c <= ' ')
+			return "an address without spaces";
+	return read_text(value, field, size);
+}
+
+/* Absolute from now on: the host may change directory, and the agent does. */
+static const char *read_path(const char *value, void *field, size_t size)
+{
+	char *to = field;
+	size_t used = 0;
+
+	if (*value != '/') {
+		if (!getcwd(to, size)) {
+			*to = 0;
+			return "a path below a readable current directory";
+		}
+		used = strlen(to);
+		if (used + 1 < size)
+			to[used++] = '/';
+	}
+	if (used + strlen(value) >= size) {
+		*to = 0;
+		return "a shorter path";
+	}
+	strcpy(to + used, value);
+	return NULL;
+}
+
+#define IN_CONFIG(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), false
+#define IN_FEED(field) offsetof(struct feed_config, field), sizeof(((struct feed_config *)0)->field), true
+
+/* The log's own settings come first, so that what follows is logged as asked. */
+static const struct setting {
+	const char *name;
+	reader *read;
+	size_t offset, size;
+	bool in_feed;
+} settings[] = {
+	{"SPANPROF_LOG_LEVEL", read_level, IN_FEED(log_level)},
+	{"SPANPROF_LOG_FILE", read_path, IN_FEED(log_file)},
+	{"SPANPROF_ENABLED", read_bool, IN_CONFIG(enabled)},
+	{"SPANPROF_START", read_start, IN_CONFIG(eager)},
+	{"SPANPROF_SAMPLE_RATE", read_rate, IN_CONFIG(sample_rate)},
+	{"SPANPROF_INCLUDE", read_text, IN_CONFIG(include)},
+	{"SPANPROF_EXCLUDE", read_text, IN_CONFIG(exclude)},
+	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
+	{"SPANPROF_TRACE_ID_LABEL", read_switch, IN_FEED(trace_id_label)},
+	{"SPANPROF_EXIT_TIMEOUT", read_timeout, IN_FEED(exit_timeout_ms)},
+	{"PYROSCOPE_SERVER_ADDRESS", read_url, IN_FEED(server)},
+	{"PYROSCOPE_APPLICATION_NAME", read_text, IN_CONFIG(application_name)},
+	{"PYROSCOPE_LABELS", read_text, IN_CONFIG(labels)},
+	{"PYROSCOPE_UPLOAD_INTERVAL", read_interval, IN_FEED(upload_interval_ms)},
+	{"OTEL_SERVICE_NAME", read_text, IN_CONFIG(otel_service_name)},
+	{"OTEL_RESOURCE_ATTRIBUTES", read_text, IN_CONFIG(resource_attributes)},
+};
+
+static void read_setting(struct config *config, const struct setting *setting)
+{
+	void *base = setting->in_feed ? (void *)config->feed : (void *)config;
+	const char *value = getenv(setting->name);
+	const char *expected;
+
+	if (!value || !*value)
+		return;
+	expected = setting->read(value, (char *)base + setting->offset, setting->size);
+	if (expected)
+		log_line(FEED_LOG_WARN, "%s=%.80s is not %s; using the default", setting->name,
+			 value, expected);
+	if (setting->in_feed)
+		log_configure(config->feed->log_level, config->feed->log_file);
+}
+
+static void set_defaults(struct config *config)
+{
+	config->enabled = 1;
+	config->sample_rate = CONFIG_RATE_DEFAULT;
+	config->feed->log_level = FEED_LOG_WARN;
+	config->feed->upload_interval_ms = CONFIG_UPLOAD_DEFAULT_MS;
+	config->feed->exit_timeout_ms = CONFIG_EXIT_DEFAULT_MS;
+	log_configure(config->feed->log_level, config->feed->log_file);
+}
+
+/* Whether any of the globs, separated by ',' or ':', matches. */
+static bool matches(const char *globs, const char *path)
+{
+	char glob[CONFIG_GLOBS_MAX];
+
+	while (*globs) {
+		size_t n = strcspn(globs, ",:");
+
+		memcpy(glob, globs, n);
+		glob[n] = 0;
+		if (n && fnmatch(glob, path, 0) == 0)
+			return true;
+		globs += n + (globs[n] ? 1 : 0);
+	}
+	return false;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Only [a-zA-Z0-9_.-/] may stand in an application's name. */
+static void set_service(struct config *config, const char *name, size_t n)
+{
+	char *to = config->feed->service;
+	bool adapted = false;
+
+	if (n >= sizeof(config->feed->service))
+		n = sizeof(config->feed->service) - 1;
+	for (size_t i = 0; i < n; i++) {
+		bool fits = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+			    (name[i] >= '0' && name[i] <= '9') || (name[i] && strchr("_.-/", name[i]));
+
+		to[i] = fits ? name[i] : '_';
+		adapted |= !fits;
+	}
+	to[n] = 0;
+	if (adapted)
+		log_line(FEED_LOG_WARN, "service name \"%.*s\": characters Pyroscope does not take "
+			 "are replaced: %s", (int)n, name, to);
+}
+
+/*
+ * Name: PYROSCOPE_APPLICATION_NAME, OTEL_SERVICE_NAME, service.name of OTEL_RESOURCE_ATTRIBUTES, the
+ * program's name. Labels: PYROSCOPE_LABELS over those in the application's name over the resource's.
+ */
+static void set_identity(struct config *config, const char *executable)
+{
+	static struct labels labels;
+	const char *resource = config->resource_attributes;
+	const char *brace = strchr(config->application_name, '{');
+	const char *name = NULL;
+	size_t n;
+
+	if (!labels_add(&labels, resource, strlen(resource), LABELS_PERCENT))
+		log_line(FEED_LOG_WARN, "OTEL_RESOURCE_ATTRIBUTES=%.80s is malformed; ignored", resource);
+	if (brace && !labels_add(&labels, brace + 1, strcspn(brace + 1, "}"), LABELS_PLAIN))
+		log_line(FEED_LOG_WARN, "PYROSCOPE_APPLICATION_NAME: a label is malformed; left out");
+	if (!labels_add(&labels, config->labels, strlen(config->labels), LABELS_PLAIN))
+		log_line(FEED_LOG_WARN, "PYROSCOPE_LABELS=%.80s: what is malformed is left out",
+			 config->labels);
+	if (*config->application_name)
+		name = config->application_name;
+	else if (*config->otel_service_name)
+		name = config->otel_service_name;
+	else
+		name = labels_find(&labels, "service.name");
+	if (!name)
+		name = base_name(executable);
+	n = name == config->application_name ? strcspn(name, "{") : strlen(name);
+	set_service(config, name, n);
+	labels_remove(&labels, "service.name");
+	labels_remove(&labels, "service_name");
+	if (!labels_format(&labels, config->feed->labels, sizeof(config->feed->labels)))
+		log_line(FEED_LOG_WARN, "labels do not fit in %zu bytes; the last are left out",
+			 sizeof(config->feed->labels));
+}
+
+bool config_read(struct config *config, const char *executable)
+{
+	set_defaults(config);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		read_setting(config, &settings[i]);
+	config->feed->period_ns = 1000000000ULL / config->sample_rate;
+	if (!config->enabled || (!*config->feed->server && !*config->feed->output_dir))
+		return false;
+	if (*config->include && !matches(config->include, executable))
+		return false;
+	if (matches(config->exclude, executable))
+		return false;
+	set_identity(config, executable);
+	return true;
+}

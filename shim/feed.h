@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * feed.h - the contract between a host and the agent: the layout of the region, and nothing else.
+ *
+ * A region is one sealed memfd that the host's shim creates (shim/attach.c) and the agent adopts. The
+ * attaching process and its fork children write into it; one agent reads. It holds, in this order, a
+ * header, a table of processes, a table of ring controls, a copy of the attaching process's memory
+ * map, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
+ * sizes that the header states are checked by the reader against the file it really has.
+ *
+ * The two sides do not trust each other. The agent copies a record before it checks it, and bounds
+ * every field; a host never follows an index it did not write itself. Byte order and alignment are the
+ * machine's: both sides run on it.
+ *
+ * Atomic words state their writer, reader and ordering where they are declared.
+ */
+#ifndef SPANPROF_SHIM_FEED_H
+#define SPANPROF_SHIM_FEED_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define FEED_MAGIC 0x6e617073U /* "span" */
+#define FEED_VERSION 1U
+#define FEED_PROCESSES 1024U   /* processes of one region at once: the attaching one and its forks */
+#define FEED_RINGS_MAX 4096U   /* the most rings a reader accepts */
+#define FEED_RING_MIN (1U << 14)
+#define FEED_RING_MAX (1U << 22)
+#define FEED_FRAMES_MAX 1024U  /* program counters in one sample */
+#define FEED_STACK_MAX 32768U  /* bytes of copied stack in one sample */
+#define FEED_REGS 17U          /* DWARF numbers 0..16 on x86-64; 33 would be aarch64's */
+#define FEED_GONE UINT32_MAX   /* in up: the agent has left */
+#define FEED_ALIGN 8U          /* records start at multiples of it and have sizes that are */
+
+/* File descriptors that the agent finds at its start, and that a joining process sends, in order. */
+enum feed_fd {
+	FEED_FD_REGION = 3, /* the memfd */
+	FEED_FD_HOST = 4,   /* pidfd of the attaching process */
+	FEED_FD_MAPS = 5,   /* its /proc/self/maps, bound to its address space; may be absent */
+};
+
+/* What the environment said, once, in the constructor. Strings end in a NUL within their array. */
+struct feed_config {
+	uint64_t period_ns;          /* of CPU time between two samples of a thread */
+	uint32_t upload_interval_ms; /* between uploads, aligned to the wall clock */
+	uint32_t exit_timeout_ms;    /* the longest a host that must wait for the last flush waits */
+	uint32_t log_level;          /* enum feed_log_level */
+	uint32_t trace_id_label;     /* enum feed_switch */
+	char service[256];
+	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
+	char server[1024]; /* URL, or empty */
+	char output_dir[1024]; /* absolute, or empty */
+	char log_file[1024];   /* absolute, or empty */
+};
+
+enum feed_log_level { FEED_LOG_NONE, FEED_LOG_ERROR, FEED_LOG_WARN, FEED_LOG_INFO, FEED_LOG_DEBUG };
+enum feed_switch { FEED_AUTO, FEED_ON, FEED_OFF };
+
+/* A message on the service's socket: who joins. The descriptors travel beside it. */
+struct feed_join {
+	uint32_t magic, version;
+	int32_t pid; /* of the attaching process, in its own namespace */
+	uint32_t reserved;
+};
+
+/* Why samples were lost or degraded; the X-list is the order of the words in the header. */
+#define FEED_COUNTERS(X)                                                                             \
+	X(samples, "samples taken")                                                                  \
+	X(ring_full, "samples dropped: the thread's ring was full")                                  \
+	X(ring_none, "samples dropped: no ring was free")                                            \
+	X(attaching, "samples dropped while the process attached")                                   \
+	X(timer_failed, "threads without a timer: the system gave none")                             \
+	X(thread_failed, "threads without a record")                                                 \
+	X(event_lost, "late labels dropped: the thread's ring was full")                             \
+	X(conn_busy, "connections given up: two threads were in one at once")                        \
+	X(conn_range, "connections not seen: descriptor above the table")                            \
+	X(slot_none, "fork children not seen: no process slot was free")                             \
+	X(foreign_signal, "signals of others that came to our handler")                              \
+	X(stack_truncated, "samples whose stack was longer than the copy")
+
+enum feed_counter {
+#define X(name, text) FEED_COUNTER_##name,
+	FEED_COUNTERS(X)
+#undef X
+		FEED_COUNTER_COUNT
+};
+
+struct feed_header {
+	uint32_t magic, version;
+	uint64_t size; /* of the file */
+	uint32_t processes_offset, process_count;
+	uint32_t rings_offset, ring_count;
+	uint64_t maps_offset; /* text of /proc/self/maps at the attach */
+	uint32_t maps_size;   /* room for it */
+	uint32_t ring_size;   /* bytes of data of each ring; a power of two */
+	uint64_t data_offset; /* of ring 0's data; ring i's is at data_offset + i * ring_size */
+	uint64_t reserved[4]; /* for the unwind tables */
+
+	/* Writer G before it becomes the agent; reader agent after exec: no ordering needed. */
+	_Atomic uint32_t maps_length;
+	/* Writer G when exec failed (its errno); reader handler, relaxed. */
+	_Atomic uint32_t exec_error;
+	/* Writer agent: its pid once it has adopted the region, FEED_GONE when it leaves it (seq_cst);
+	 * reader handler: no agent within a while, or no longer one, means attach again. */
+	_Atomic uint32_t up;
+	/* Writer agent, a count that moves at least once a second; reader handler, relaxed. */
+	_Atomic uint32_t heartbeat;
+	/* Writer host: 1 when its end waits for the flush; writer agent: 2 when that is done. A futex. */
+	_Atomic uint32_t bye;
+	/* Writer hosts: the last session number given to a process (fetch_add, relaxed). */
+	_Atomic uint32_t sessions;
+	/* Writer hosts: where the search for a free ring starts (fetch_add, relaxed). */
+	_Atomic uint32_t ring_hint;
+	uint32_t reserved2;
+	/* Writers hosts (fetch_add, relaxed); reader agent. */
+	_Atomic uint64_t counters[FEED_COUNTER_COUNT];
+	struct feed_config config;
+};
+
+enum feed_process_state { FEED_PROCESS_FREE, FEED_PROCESS_CLAIMING, FEED_PROCESS_LIVE };
+
+/* One process that writes into the region. */
+struct feed_process {
+	/* FREE -> CLAIMING by a host (cmpxchg, acquire), LIVE by the same host (release: the fields
+	 * below are written), FREE again by the agent after the process's end (release). */
+	_Atomic uint32_t state;
+	uint32_t session; /* never 0, never given twice in a region; names the claim */
+	int32_t pid;
+	uint32_t parent;      /* index of the slot it was forked from, or its own */
+	uint64_t boottime_ns; /* CLOCK_BOOTTIME at the claim: a process started later is a stranger */
+	uint64_t reserved[5];
+};
+
+enum feed_ring_state { FEED_RING_FREE, FEED_RING_CLAIMED, FEED_RING_RELEASED };
+
+/* One single-producer, single-consumer ring of records: a thread's. */
+struct feed_ring {
+	/* FREE -> CLAIMED by a host thread (cmpxchg, acquire); RELEASED by it at its end (release);
+	 * FREE by the agent once drained (release). */
+	_Atomic uint32_t state;
+	/* Of its process. Writer the claiming thread, last (release: process and tid are written); 0
+	 * again by the agent before FREE. Reader agent, acquire: 0 is a claim in the making. */
+	_Atomic uint32_t session;
+	uint32_t process; /* index of its slot */
+	int32_t tid;
+	uint64_t reserved[5];
+	/* Bytes ever written; writer thread (release, after the record), reader agent (acquire). */
+	_Alignas(64) _Atomic uint64_t head;
+	/* Bytes ever consumed; writer agent (release, after copying), reader thread (acquire). */
+	_Alignas(64) _Atomic uint64_t tail;
+};
+
+enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3 };
+
+/* Every record starts so; size counts the whole record. A pad's contents mean nothing. */
+struct feed_record {
+	uint32_t size;
+	uint16_t kind;
+	uint16_t flags;
+};
+
+enum feed_context_flags {
+	FEED_CONTEXT_REQUEST = 1, /* a request is known; without IDS it is an untraced one */
+	FEED_CONTEXT_IDS = 2,     /* trace_id and span_id are set, and the trace is sampled */
+};
+
+/* Whose work it is. */
+struct feed_context {
+	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* the local root's; with a traceparent alone, the caller's */
+	uint32_t flags;     /* enum feed_context_flags */
+	uint32_t request;   /* number of the request in its process; 0 is none */
+};
+
+enum feed_sample_flags {
+	/* The sample's context is a guess that the stretch's end confirms or replaces. Without an end it
+	 * is nobody's. */
+	FEED_SAMPLE_OPEN = 1,
+	FEED_SAMPLE_STACK = 2,     /* registers and a slice of the stack follow the frames */
+	FEED_SAMPLE_TRUNCATED = 4, /* the slice does not reach the thread's end of stack */
+};
+
+/* One tick of one thread. Followed by frames, then registers and stack if the flag says so. */
+struct feed_sample {
+	struct feed_record record;
+	uint64_t time_ns; /* the host's CLOCK_MONOTONIC; comparable within its process only */
+	uint64_t stretch; /* the thread's count of stretches */
+	uint32_t weight;  /* periods of CPU time that it stands for: 1 + overrun, at least 1 */
+	uint32_t frame_count;
+	struct feed_context context;
+	uint64_t stack_address; /* of the first byte of the slice */
+	uint32_t stack_length;
+	uint32_t reserved;
+	uint64_t frames[]; /* leaf first */
+};
+
+/* A stretch that had open samples is over: this is whose it was (no flags: nobody's). */
+struct feed_stretch {
+	struct feed_record record;
+	uint64_t stretch;
+	struct feed_context context;
+};
+
+_Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
+_Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
+_Static_assert(sizeof(struct feed_context) == 32, "contexts are 32 bytes");
+_Static_assert(sizeof(struct feed_sample) % FEED_ALIGN == 0, "frames are aligned");
+
+#endif

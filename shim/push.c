@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * push.c - puts a wrapper's event into the thread's ring, beside the handler's samples. APP. Does
+ * nothing when the thread has no ring of this process's: then no sample waits for the event either.
+ */
+#include "shim/push.h"
+#include "shim/region.h"
+#include "shim/self.h"
+#include "shim/thread.h"
+
+static void push_into(struct ring *ring, uint64_t stretch, const struct feed_context *owner)
+{
+	struct feed_stretch *record;
+
+	ring_enter(ring);
+	record = ring_reserve(ring, sizeof(*record));
+	if (record) {
+		record->record = (struct feed_record){.size = sizeof(*record), .kind = FEED_STRETCH};
+		record->stretch = stretch;
+		record->context = *owner;
+	}
+	ring_leave(ring);
+	if (!record)
+		count(FEED_COUNTER_event_lost, 1);
+}
+
+void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context *owner)
+{
+	if (self_state() != SELF_READY)
+		return;
+	/* From here until it is given back, an old region cannot go: see attach.c. */
+	atomic_fetch_add_explicit(&self_page->inside, 1, memory_order_seq_cst);
+	if (t->ring.control && t->ring.session == self_page->session)
+		push_into(&t->ring, stretch, owner);
+	atomic_fetch_sub_explicit(&self_page->inside, 1, memory_order_release);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * push.h - events that wrappers put into the thread's ring. Context: APP, the thread itself.
+ */
+#ifndef SPANPROF_SHIM_PUSH_H
+#define SPANPROF_SHIM_PUSH_H
+
+#include <stdint.h>
+
+#include "shim/feed.h"
+
+struct thread;
+
+/* Tell the agent whose a stretch was. A full ring drops it: its samples stay nobody's, counted. */
+void push_stretch(struct thread *thread, uint64_t stretch, const struct feed_context *owner);
+
+#endif

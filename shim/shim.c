@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim.c - constructor and destructor: decides whether this process is profiled, prepares everything
+ * that the handler and the wrappers will need, and arms the main thread. BOOT: the C library is awake,
+ * the program's own constructors may not have run; no thread, no descriptor and no allocation is left
+ * behind.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "shim/attach.h"
+#include "shim/config.h"
+#include "shim/foreign.h"
+#include "shim/log.h"
+#include "shim/observe.h"
+#include "shim/process.h"
+#include "shim/real.h"
+#include "shim/sample.h"
+#include "shim/self.h"
+#include "shim/shim.h"
+#include "shim/thread.h"
+#include "shim/timer.h"
+#include "shim/wrap_signal.h"
+
+#define AGENT_NAME "spanprof-agent"
+
+extern char **environ;
+
+static bool booted, active;
+static struct config config;
+
+bool shim_active(void);
+
+/* What the agent may see of the host's environment: its own settings and how to reach a server. */
+static bool for_agent(const char *variable)
+{
+	static const char *const prefixes[] = {
+		"SPANPROF_",  "PYROSCOPE_",  "OTEL_",	      "http_proxy=",  "https_proxy=",
+		"HTTPS_PROXY=", "no_proxy=", "NO_PROXY=",     "all_proxy=",   "ALL_PROXY=",
+		"SSL_CERT_",  "CURL_CA_",    "DEBUGINFOD_",   "TZ=",	      "HOME=",
+		"TMPDIR=",    "XDG_CACHE_HOME=", "ASAN_OPTIONS=", "UBSAN_OPTIONS="};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static void copy_environment(struct attach_plan *plan)
+{
+	size_t used = 0, n = 0;
+
+	for (char **e = environ; e && *e && n < ATTACH_ENV_MAX; e++) {
+		size_t length = strlen(*e) + 1;
+
+		if (!for_agent(*e) || used + length > sizeof(plan->env_text))
+			continue;
+		memcpy(plan->env_text + used, *e, length);
+		plan->envp[n++] = plan->env_text + used;
+		used += length;
+	}
+	plan->envp[n] = NULL;
+}
+
+/* FNV-1a over the configuration and the version of the contract: what one agent can serve. */
+static uint64_t hash_of(const struct feed_config *feed)
+{
+	const unsigned char *bytes = (const unsigned char *)feed;
+	uint64_t hash = 0xcbf29ce484222325ULL ^ FEED_VERSION;
+
+	for (size_t i = 0; i < sizeof(*feed); i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* The agent lies beside this library. */
+static bool find_agent(struct attach_plan *plan)
+{
+	Dl_info info;
+	const char *slash;
+	size_t n;
+
+	if (!dladdr((void *)shim_active, &info) || !info.dli_fname)
+		return false;
+	slash = strrchr(info.dli_fname, '/');
+	n = slash ? (size_t)(slash - info.dli_fname) + 1 : 0;
+	if (*info.dli_fname != '/') {
+		if (!getcwd(plan->agent_path, sizeof(plan->agent_path) / 2))
+			return false;
+		strcat(plan->agent_path, "/");
+	}
+	if (strlen(plan->agent_path) + n + sizeof(AGENT_NAME) > sizeof(plan->agent_path))
+		return false;
+	strncat(plan->agent_path, info.dli_fname, n);
+	strcat(plan->agent_path, AGENT_NAME);
+	return true;
+}
+
+static bool wanted(void)
+{
+	char executable[1024];
+	ssize_t n = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
+	const char *preload = getenv("LD_PRELOAD");
+
+	if (getauxval(AT_SECURE))
+		return false;
+	/* Valgrind aborts a program that clones as attaching must. */
+	if (preload && strstr(preload, "vgpreload_"))
+		return false;
+	executable[n > 0 ? n : 0] = 0;
+	config.feed = &attach_plan.config;
+	return config_read(&config, executable);
+}
+
+static bool launched_eager(void)
+{
+	const char *pid = getenv(SHIM_EAGER_PID);
+
+	return pid && atol(pid) == (long)getpid();
+}
+
+static bool prepare(void)
+{
+	if (!find_agent(&attach_plan)) {
+		log_line(FEED_LOG_ERROR, "cannot tell where the library lies; not profiling");
+		return false;
+	}
+	copy_environment(&attach_plan);
+	attach_plan.config_hash = hash_of(&attach_plan.config);
+	if (self_init() != 0) {
+		log_line(FEED_LOG_ERROR, "no memory page for the process's state; not profiling");
+		return false;
+	}
+	timer_configure(attach_plan.config.period_ns, SIGPROF);
+	if (!signal_take()) {
+		log_line(FEED_LOG_ERROR, "no signal for the timers; not profiling");
+		return false;
+	}
+	process_watch_forks();
+	return true;
+}
+
+static void boot(char **argv)
+{
+	uintptr_t low, high;
+
+	if (booted)
+		return;
+	booted = true;
+	real_resolve();
+	if (!wanted() || !prepare())
+		return;
+	active = true;
+	if (config.eager || launched_eager())
+		attach_now();
+	thread_main_stack(argv, &low, &high);
+	thread_start(low, high);
+}
+
+bool shim_active(void)
+{
+	boot(NULL);
+	return active;
+}
+
+__attribute__((constructor)) static void shim_start(int argc, char **argv)
+{
+	int saved = errno;
+
+	/* glibc passes main's arguments to constructors. */
+	boot(argv);
+	errno = saved;
+}
+
+/* Only the end of pid 1 takes the agent along: it must wait for the last flush, or lose it. */
+__attribute__((destructor)) static void shim_end(void)
+{
+	int saved = errno;
+
+	if (active) {
+		observe_say();
+		if (self_page->pid == 1 && getpid() == 1)
+			attach_goodbye(attach_plan.config.exit_timeout_ms);
+	}
+	errno = saved;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * thread.h - one record for each host thread, in initial-exec TLS: its ring, its timer, the bounds of
+ * its stack, and whose work it is doing. The thread itself is the only writer, in APP and HANDLER
+ * context; other threads touch only the registry links and the timer, under the registry's lock.
+ */
+#ifndef SPANPROF_SHIM_THREAD_H
+#define SPANPROF_SHIM_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/attribute.h"
+#include "shim/ring.h"
+#include "shim/span.h"
+
+#define THREAD_NO_TIMER (-1)
+
+struct thread {
+	_Atomic uint32_t registered; /* 0: no sampling, wrappers pass through */
+	uint32_t observing;	     /* a wrapper of this thread is inside OBSERVE */
+	int32_t tid;
+	int32_t timer;	    /* kernel timer id, or THREAD_NO_TIMER; registry lock */
+	uint32_t ticks;	    /* written by the handler */
+	uintptr_t stack_low; /* what lies between may be read when the stack pointer does too */
+	uintptr_t stack_high;
+	struct ring ring;
+	struct span span;
+	struct attribution attribution;
+	struct thread *next, *previous; /* registry lock */
+};
+
+extern __thread struct thread thread_self __attribute__((tls_model("initial-exec")));
+
+/* BOOT, APP. Register the calling thread and arm its timer; safe to call twice. */
+void thread_start(uintptr_t stack_low, uintptr_t stack_high);
+/* APP, the thread's last act, however it ends. */
+void thread_stop(void);
+/* APP, in a fork child: forget the other threads, claim a slot, arm the surviving thread. */
+void thread_forked(void);
+/* BOOT. The main thread's stack; argv as the constructor got it, or NULL. */
+void thread_main_stack(char **argv, uintptr_t *low, uintptr_t *high);
+/* APP. Call fn for every registered thread, under the registry's lock. */
+void thread_each(void (*fn)(struct thread *, void *), void *arg);
+
+#endif

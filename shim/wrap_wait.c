@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wrap_wait.c - waits for readiness of many descriptors: the event loops' turn. APP: they observe
+ * before the real call, so that the wait's own cost is nobody's.
+ */
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include "shim/attribute.h"
+#include "shim/observe.h"
+#include "shim/real.h"
+
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+		size_t room);
+
+EXPORT int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(epoll_wait)(epoll, events, max, timeout);
+}
+
+EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeout,
+		       const sigset_t *mask)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(epoll_pwait)(epoll, events, max, timeout, mask);
+}
+
+EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(poll)(fds, n, timeout);
+}
+
+EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(__poll_chk)(fds, n, timeout, room);
+}
+
+EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(ppoll)(fds, n, timeout, mask);
+}
+
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+		       const sigset_t *mask, size_t room)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(__ppoll_chk)(fds, n, timeout, mask, room);
+}
+
+EXPORT int select(int n, fd_set *restrict readable, fd_set *restrict writable,
+		  fd_set *restrict exceptional, struct timeval *restrict timeout)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(select)(n, readable, writable, exceptional, timeout);
+}
+
+EXPORT int pselect(int n, fd_set *restrict readable, fd_set *restrict writable,
+		   fd_set *restrict exceptional, const struct timespec *restrict timeout,
+		   const sigset_t *restrict mask)
+{
+	OBSERVE(attribute_wait(thread));
+	return REAL(pselect)(n, readable, writable, exceptional, timeout, mask);
+}
