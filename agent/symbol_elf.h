@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Function symbols of one ELF object, sorted by address.
+ *
+ * AGENT. Names are the file's own bytes, only bounded and NUL-terminated: whoever encodes them
+ * makes them UTF-8.
+ */
+#ifndef SPANPROF_AGENT_SYMBOL_ELF_H
+#define SPANPROF_AGENT_SYMBOL_ELF_H
+
+#include "agent/elf_file.h"
+
+#define SYMBOL_ELF_MAX (4u << 20)	    /* functions; any further ones are dropped */
+#define SYMBOL_ELF_SCAN_MAX (16u << 20)	    /* symbols of any kind looked at */
+#define SYMBOL_ELF_STRINGS_MAX (512u << 20) /* bytes of names */
+#define SYMBOL_ELF_NAME_MAX 65535	    /* bytes of one name */
+#define SYMBOL_ELF_NEST_MAX 32		    /* enclosing symbols followed in one lookup */
+
+struct symbol_elf_entry {
+	uint64_t start, end;
+	uint32_t name;	    /* offset into strings */
+	uint32_t enclosing; /* entry that starts earlier and goes on beyond, or SYMBOL_ELF_NONE */
+};
+
+#define SYMBOL_ELF_NONE UINT32_MAX
+
+struct symbol_elf {
+	struct symbol_elf_entry *entries;
+	size_t count;
+	char *strings;
+};
+
+/* 0, also when the object has no symbols; -errno leaves the table empty. */
+int symbol_elf_load(struct symbol_elf *table, const struct elf_file *elf);
+void symbol_elf_release(struct symbol_elf *table);
+
+/* The function that vaddr lies inside, or NULL: a neighbour's name is never given. */
+const struct symbol_elf_entry *symbol_elf_find(const struct symbol_elf *table, uint64_t vaddr);
+
+/* Its name, or NULL when that is over-long. */
+const char *symbol_elf_name(struct symbol_elf *table, const struct symbol_elf_entry *entry);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finishes a stack walk over copied registers and a copied slice of stack.
+ *
+ * AGENT, never HANDLER: libunwind deadlocks and leaks descriptors in a signal handler. Nothing is
+ * read from a live process; the walk sees the slice and the files behind the maps. One unwinder
+ * serves all processes: it keeps no state about an address layout that could go stale.
+ */
+#ifndef SPANPROF_AGENT_UNWIND_LIBUNWIND_H
+#define SPANPROF_AGENT_UNWIND_LIBUNWIND_H
+
+#include "agent/maps.h"
+#include "agent/module.h"
+
+#include <sys/types.h>
+
+#define UNWIND_REGISTERS 17 /* x86-64 in DWARF order: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip   \
+			     */
+#define UNWIND_FRAMES_MAX 1024	      /* of one walk */
+#define UNWIND_READS_MAX (512u << 10) /* memory words of one walk: what hostile tables may cost */
+
+struct unwind_regs {
+	uint64_t pc, sp;
+	uint64_t regs[UNWIND_REGISTERS]; /* pc and sp above count, not their places in here */
+};
+
+struct unwind_input {
+	const struct unwind_regs *regs;
+	const uint8_t *stack; /* copy of [stack_addr, stack_addr + stack_len) */
+	uint64_t stack_addr;
+	size_t stack_len;
+	const struct maps *maps;
+	pid_t pid;
+};
+
+struct unwind_result {
+	/*
+	 * The walk did not reach the root: the slice ended, or an address or its description was
+	 * unusable. The root is a frame whose description leaves the return address undefined
+	 * (_start, clone), a zero frame pointer, or a return address of zero.
+	 */
+	bool truncated;
+	/*
+	 * Frames whose pc is where execution goes on (the sample itself, and what a signal
+	 * interrupted). Every other pc is a return address: look up pc - 1.
+	 */
+	uint64_t exact[UNWIND_FRAMES_MAX / 64];
+};
+
+struct unwinder;
+
+struct unwinder *unwinder_new(struct modules *modules);
+void unwinder_free(struct unwinder *unwinder);
+
+/* Up to max pcs, innermost first: pcs[0] is the sample's own. The number of frames, >= 1. */
+size_t unwind_walk(struct unwinder *unwinder, const struct unwind_input *input, uint64_t *pcs,
+		   size_t max, struct unwind_result *result);
+
+static inline bool unwind_exact(const struct unwind_result *result, size_t frame)
+{
+	return result->exact[frame / 64] >> frame % 64 & 1;
+}
+
+#endif

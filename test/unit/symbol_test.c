@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/symbol.c over real objects, and agent/symbol_elf.c over tables made here symbol by symbol.
+ */
+#include "agent/symbol.h"
+#include "agent/symbol_elf.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TEXT_ADDR 0x1000
+#define TEXT_SIZE 0x1000
+#define SYMBOLS 8
+
+/* The smallest object that has a symbol table: five sections and no segment. */
+struct image {
+	Elf64_Ehdr eh;
+	Elf64_Shdr sh[4]; /* null, .text, .symtab, .strtab */
+	Elf64_Sym sym[SYMBOLS];
+	char str[256];
+};
+
+struct made {
+	struct image image;
+	struct elf_file elf;
+	struct symbol_elf table;
+	size_t symbols, chars;
+};
+
+static void symbol(struct made *m, const char *name, uint64_t at, uint64_t size, int bind, int type)
+{
+	assert_true(m->symbols < SYMBOLS);
+	m->image.sym[m->symbols++] = (Elf64_Sym){
+	    .st_name = (Elf64_Word)m->chars,
+	    .st_value = at,
+	    .st_size = size,
+	    .st_info = ELF64_ST_INFO(bind, type),
+	    .st_shndx = 1,
+	};
+	strcpy(m->image.str + m->chars, name);
+	m->chars += strlen(name) + 1;
+}
+
+static void made_init(struct made *m)
+{
+	memset(m, 0, sizeof(*m));
+	memcpy(m->image.eh.e_ident, ELFMAG, SELFMAG);
+	m->image.eh.e_ident[EI_CLASS] = ELFCLASS64;
+	m->image.eh.e_ident[EI_DATA] = ELFDATA2LSB;
+	m->image.eh.e_type = ET_DYN;
+	m->image.eh.e_machine = EM_X86_64;
+	m->image.eh.e_phentsize = sizeof(Elf64_Phdr);
+	m->image.eh.e_shoff = offsetof(struct image, sh);
+	m->image.eh.e_shentsize = sizeof(Elf64_Shdr);
+	m->image.eh.e_shnum = 4;
+	m->image.sh[1] = (Elf64_Shdr){.sh_type = SHT_PROGBITS,
+				      .sh_flags = SHF_EXECINSTR,
+				      .sh_addr = TEXT_ADDR,
+				      .sh_size = TEXT_SIZE};
+	m->image.sh[2] = (Elf64_Shdr){.sh_type = SHT_SYMTAB,
+				      .sh_link = 3,
+				      .sh_offset = offsetof(struct image, sym),
+				      .sh_size = sizeof(m->image.sym)};
+	m->image.sh[3] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+				      .sh_offset = offsetof(struct image, str),
+				      .sh_size = sizeof(m->image.str)};
+	m->chars = 1;
+}
+
+static void made_load(struct made *m)
+{
+	assert_int_equal(elf_file_open_image(&m->elf, &m->image, sizeof(m->image)), 0);
+	assert_int_equal(symbol_elf_load(&m->table, &m->elf), 0);
+}
+
+static void made_release(struct made *m)
+{
+	symbol_elf_release(&m->table);
+	elf_file_release(&m->elf);
+}
+
+static const char *name_at(struct made *m, uint64_t vaddr)
+{
+	const struct symbol_elf_entry *e = symbol_elf_find(&m->table, vaddr);
+
+	return e ? symbol_elf_name(&m->table, e) : "";
+}
+
+static void an_address_in_a_gap_gets_no_neighbour(void **state)
+{
+	struct made m;
+
+	made_init(&m);
+	symbol(&m, "first", 0x1000, 0x10, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "second", 0x1020, 0x10, STB_LOCAL, STT_FUNC);
+	made_load(&m);
+	assert_string_equal(name_at(&m, 0x1000), "first");
+	assert_string_equal(name_at(&m, 0x100f), "first");
+	assert_string_equal(name_at(&m, 0x1010), "");
+	assert_string_equal(name_at(&m, 0x102f), "second");
+	assert_string_equal(name_at(&m, 0x1030), "");
+	assert_string_equal(name_at(&m, 0xfff), "");
+	made_release(&m);
+}
+
+static void a_symbol_without_size_reaches_to_the_next_or_to_the_end_of_its_section(void **state)
+{
+	struct made m;
+
+	made_init(&m);
+	symbol(&m, "open", 0x1000, 0, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "sized", 0x1100, 0x10, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "last", 0x1f00, 0, STB_GLOBAL, STT_FUNC);
+	made_load(&m);
+	assert_string_equal(name_at(&m, 0x10ff), "open");
+	assert_string_equal(name_at(&m, 0x1110), "");
+	assert_string_equal(name_at(&m, 0x1fff), "last");
+	assert_string_equal(name_at(&m, 0x2000), "");
+	made_release(&m);
+}
+
+static void a_nested_symbol_wins_inside_and_the_outer_one_behind_it(void **state)
+{
+	struct made m;
+
+	made_init(&m);
+	symbol(&m, "outer", 0x1000, 0x100, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "inner", 0x1010, 0x10, STB_LOCAL, STT_FUNC);
+	symbol(&m, "inner2", 0x1030, 0x10, STB_LOCAL, STT_FUNC);
+	made_load(&m);
+	assert_string_equal(name_at(&m, 0x1015), "inner");
+	assert_string_equal(name_at(&m, 0x1025), "outer");
+	assert_string_equal(name_at(&m, 0x1035), "inner2");
+	assert_string_equal(name_at(&m, 0x10ff), "outer");
+	made_release(&m);
+}
+
+static void of_several_names_the_documented_one_is_shown(void **state)
+{
+	struct made m;
+
+	made_init(&m);
+	symbol(&m, "__read", 0x1000, 0x10, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "read", 0x1000, 0x10, STB_WEAK, STT_FUNC);
+	symbol(&m, "a_local", 0x1000, 0x10, STB_LOCAL, STT_FUNC);
+	symbol(&m, "label", 0x1100, 0x10, STB_GLOBAL, STT_NOTYPE);
+	symbol(&m, "_typed", 0x1100, 0, STB_LOCAL, STT_FUNC);
+	symbol(&m, "longer", 0x1200, 0x10, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "short", 0x1200, 0x10, STB_GLOBAL, STT_FUNC);
+	made_load(&m);
+	assert_string_equal(name_at(&m, 0x1000), "read");
+	assert_string_equal(name_at(&m, 0x1105), "_typed");
+	assert_string_equal(name_at(&m, 0x1110), "");
+	assert_string_equal(name_at(&m, 0x1200), "short");
+	made_release(&m);
+}
+
+static void data_and_bare_labels_are_no_functions_and_versions_are_cut(void **state)
+{
+	struct made m;
+
+	made_init(&m);
+	symbol(&m, "table", 0x1000, 0x10, STB_GLOBAL, STT_OBJECT);
+	symbol(&m, "label", 0x1020, 0, STB_GLOBAL, STT_NOTYPE);
+	symbol(&m, "memcpy@@GLIBC_2.14", 0x1040, 0x10, STB_GLOBAL, STT_GNU_IFUNC);
+	symbol(&m, "elsewhere", 0x9000, 0x10, STB_GLOBAL, STT_FUNC);
+	made_load(&m);
+	assert_string_equal(name_at(&m, 0x1000), "");
+	assert_string_equal(name_at(&m, 0x1020), "");
+	assert_string_equal(name_at(&m, 0x1041), "memcpy");
+	assert_string_equal(name_at(&m, 0x9000), "");
+	made_release(&m);
+}
+
+static struct symbol_frame resolve(struct modules *modules, const void *address)
+{
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	uint64_t pc = (uint64_t)(uintptr_t)address;
+	const struct maps_entry *e;
+	struct symbol_frame frame;
+	struct maps maps;
+	struct module *m;
+
+	maps_init(&maps);
+	assert_int_equal(maps_read_fd(&maps, fd), 0);
+	close(fd);
+	e = maps_find(&maps, pc);
+	assert_non_null(e);
+	m = module_get(modules, e, getpid());
+	assert_int_equal(symbol_resolve(m, module_vaddr(m, e, pc), &frame, 1), 1);
+	maps_release(&maps);
+	return frame;
+}
+
+static void functions_of_the_program_and_of_libc_have_their_names(void **state)
+{
+	struct modules *modules = modules_new();
+	const char *first = resolve(modules, (const void *)(uintptr_t)resolve).name;
+
+	assert_string_equal(first, "resolve");
+	assert_ptr_equal(resolve(modules, (const char *)(uintptr_t)resolve + 1).name, first);
+	assert_string_equal(resolve(modules, (const void *)(uintptr_t)qsort_r).name, "qsort_r");
+	assert_string_equal(resolve(modules, (const void *)(uintptr_t)getppid).name, "getppid");
+	modules_free(modules);
+}
+
+static void an_unknown_address_is_named_by_object_and_address_and_bounded(void **state)
+{
+	struct modules *modules = modules_new();
+	struct maps_entry e = {
+	    .start = 0x1000, .end = 0x2000, .inode = 1, .path = "/nowhere/libx.so"};
+	struct module *m = module_get(modules, &e, 0);
+	struct symbol_frame frame;
+	const char *first;
+
+	assert_int_equal(symbol_resolve(m, 0xabc, &frame, 1), 1);
+	assert_string_equal(frame.name, "libx.so!0xabc");
+	assert_string_equal(frame.system_name, "libx.so!0xabc");
+	first = frame.name;
+	for (uint64_t i = 0; i < SYMBOL_FALLBACK_MAX + 10; i++)
+		symbol_resolve(m, 0x100000 + i, &frame, 1);
+	assert_string_equal(frame.name, "libx.so");
+	symbol_resolve(m, 0xabc, &frame, 1);
+	assert_ptr_equal(frame.name, first);
+	modules_free(modules);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_address_in_a_gap_gets_no_neighbour),
+	    cmocka_unit_test(
+		a_symbol_without_size_reaches_to_the_next_or_to_the_end_of_its_section),
+	    cmocka_unit_test(a_nested_symbol_wins_inside_and_the_outer_one_behind_it),
+	    cmocka_unit_test(of_several_names_the_documented_one_is_shown),
+	    cmocka_unit_test(data_and_bare_labels_are_no_functions_and_versions_are_cut),
+	    cmocka_unit_test(functions_of_the_program_and_of_libc_have_their_names),
+	    cmocka_unit_test(an_unknown_address_is_named_by_object_and_address_and_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
