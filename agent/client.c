@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.c - adopting regions, watching their processes come and go. AGENT: everything read from a
+ * region is copied first and then checked; everything read from /proc may fail and is then done
+ * without.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/client.h"
+#include "agent/log.h"
+#include "agent/proc.h"
+
+#define CLIENT_CHECK_NS 1000000000ULL	  /* between two looks whether a process has exec'ed */
+#define CLIENT_MAPS_NS 200000000ULL	  /* between two reads of a process's maps */
+#define CLIENT_SILENT_NS 60000000000ULL /* a process that cannot be watched is gone after so long */
+
+/* [offset, offset + count * size) lies within the file, behind the header. */
+static bool inside(uint64_t offset, uint64_t count, uint64_t size, uint64_t file)
+{
+	return offset >= sizeof(struct feed_header) && offset % 8 == 0 && offset <= file &&
+	       count <= (file - offset) / size;
+}
+
+static const char *check_header(struct client *c, const struct feed_header *h, uint64_t file)
+{
+	if (h->magic != FEED_MAGIC || h->version != FEED_VERSION)
+		return "not a region of this version";
+	if (h->size != file || h->process_count != FEED_PROCESSES)
+		return "its size is not what it says";
+	if (h->ring_count == 0 || h->ring_count > FEED_RINGS_MAX || h->ring_size < FEED_RING_MIN ||
+	    h->ring_size > FEED_RING_MAX || (h->ring_size & (h->ring_size - 1)))
+		return "its rings are impossible";
+	if (!inside(h->processes_offset, h->process_count, sizeof(struct feed_process), file) ||
+	    !inside(h->rings_offset, h->ring_count, sizeof(struct feed_ring), file) ||
+	    !inside(h->maps_offset, h->maps_size, 1, file) ||
+	    !inside(h->data_offset, h->ring_count, h->ring_size, file) || h->rings_offset % 64)
+		return "its parts lie outside of it";
+	c->slots = (struct feed_process *)((uint8_t *)c->header + h->processes_offset);
+	c->controls = (struct feed_ring *)((uint8_t *)c->header + h->rings_offset);
+	c->data = (uint8_t *)c->header + h->data_offset;
+	c->ring_count = h->ring_count;
+	c->ring_size = h->ring_size;
+	c->maps_size = h->maps_size;
+	c->maps_offset = h->maps_offset;
+	return NULL;
+}
+
+static void end_text(char *text, size_t size)
+{
+	text[size - 1] = 0;
+}
+
+static void check_config(struct feed_config *config)
+{
+	end_text(config->service, sizeof(config->service));
+	end_text(config->labels, sizeof(config->labels));
+	end_text(config->server, sizeof(config->server));
+	end_text(config->output_dir, sizeof(config->output_dir));
+	end_text(config->log_file, sizeof(config->log_file));
+	if (config->period_ns < 1000000 || config->period_ns > 1000000000)
+		config->period_ns = 10000000;
+	if (config->upload_interval_ms < 1000 || config->upload_interval_ms > 600000)
+		config->upload_interval_ms = 15000;
+}
+
+static const char *map_region(struct client *c)
+{
+	struct feed_header *copy;
+	struct stat st;
+	const char *why;
+	int seals = fcntl(c->memfd, F_GET_SEALS);
+
+	/* Without the seal, whoever holds the file could shrink it and make us fault. */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK))
+		return "it is not sealed";
+	if (fstat(c->memfd, &st) != 0 || st.st_size < (off_t)sizeof(struct feed_header))
+		return "it is too small";
+	c->size = (size_t)st.st_size;
+	c->header = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, c->memfd, 0);
+	if (c->header == MAP_FAILED) {
+		c->header = NULL;
+		return "it cannot be mapped";
+	}
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return "out of memory";
+	memcpy(copy, c->header, sizeof(*copy));
+	why = check_header(c, copy, c->size);
+	c->config = copy->config;
+	free(copy);
+	check_config(&c->config);
+	if (!why) {
+		c->readers = calloc(c->ring_count, sizeof(*c->readers));
+		if (!c->readers)
+			why = "out of memory";
+	}
+	return why;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+struct client *client_new(int memfd, int pidfd, int maps, pid_t pid, const char **why)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		*why = "out of memory";
+		close_fd(&memfd);
+		close_fd(&pidfd);
+		close_fd(&maps);
+		return NULL;
+	}
+	c->memfd = memfd;
+	c->first_pidfd = pidfd;
+	c->first_maps_fd = maps;
+	c->first_pid = pid;
+	c->foreign_pids = pidfd >= 0 && proc_pid_of(pidfd) != pid;
+	*why = map_region(c);
+	if (*why) {
+		client_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void mapset_put(struct mapset *set)
+{
+	if (!set || --set->references)
+		return;
+	maps_release(&set->maps);
+	free(set);
+}
+
+static void process_free(struct process *p)
+{
+	if (!p)
+		return;
+	close_fd(&p->pidfd);
+	close_fd(&p->maps_fd);
+	mapset_put(p->mapset);
+	free(p);
+}
+
+void client_free(struct client *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
+		process_free(c->processes[i]);
+	close_fd(&c->first_pidfd);
+	close_fd(&c->first_maps_fd);
+	if (c->header)
+		munmap(c->header, c->size);
+	close_fd(&c->memfd);
+	free(c->readers);
+	free(c);
+}
+
+/* Its own descriptors for the attaching process, by number for its fork children. */
+static void watch(struct client *c, struct process *p, uint64_t boottime_ns)
+{
+	p->pidfd = p->maps_fd = -1;
+	if (p->pid == c->first_pid && c->first_pidfd >= 0) {
+		p->pidfd = c->first_pidfd;
+		p->maps_fd = c->first_maps_fd;
+		c->first_pidfd = c->first_maps_fd = -1;
+		return;
+	}
+	if (c->foreign_pids)
+		return;
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0 && errno == ESRCH)
+		p->ended = true;
+	/* The number may already be a stranger's. */
+	if (p->pidfd >= 0 && !proc_started_before(p->pid, boottime_ns)) {
+		close_fd(&p->pidfd);
+		p->ended = true;
+	}
+	if (p->pidfd >= 0)
+		p->maps_fd = proc_open_maps(p->pid);
+}
+
+static void adopt_slot(struct client *c, uint32_t slot, const struct feed_process *copy,
+		       uint64_t now_ns)
+{
+	struct process *p = calloc(1, sizeof(*p)), *parent;
+
+	if (!p)
+		return;
+	p->session = copy->session;
+	p->slot = slot;
+	p->pid = copy->pid;
+	p->seen_ns = now_ns;
+	watch(c, p, copy->boottime_ns);
+	/* Until its own map is read, its parent's at the fork is the best that is known. */
+	parent = copy->parent < FEED_PROCESSES ? c->processes[copy->parent] : NULL;
+	if (parent && parent->mapset && p->maps_fd < 0) {
+		p->mapset = parent->mapset;
+		p->mapset->references++;
+	}
+	c->processes[slot] = p;
+	c->process_count++;
+	log_debug("process %d is a client", (int)p->pid);
+}
+
+static bool has_ended(struct process *p, uint64_t now_ns)
+{
+	struct pollfd poll_fd = {.fd = p->pidfd, .events = POLLIN};
+
+	if (p->ended)
+		return true;
+	if (p->pidfd >= 0 && poll(&poll_fd, 1, 0) > 0)
+		return true;
+	if (now_ns - p->checked_ns < CLIENT_CHECK_NS)
+		return false;
+	p->checked_ns = now_ns;
+	if (p->pidfd < 0)
+		return now_ns - p->seen_ns > CLIENT_SILENT_NS;
+	/* An exec is no end of the process, but of its memory and so of its part here. */
+	return p->maps_fd >= 0 && proc_maps_gone(p->maps_fd);
+}
+
+unsigned client_update(struct client *c, uint64_t now_ns)
+{
+	unsigned live = 0;
+
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++) {
+		struct feed_process copy;
+		struct process *p = c->processes[i];
+
+		if (!p) {
+			if (atomic_load_explicit(&c->slots[i].state, memory_order_acquire) !=
+			    FEED_PROCESS_LIVE)
+				continue;
+			memcpy(&copy, &c->slots[i], sizeof(copy));
+			if (copy.session && copy.pid > 0)
+				adopt_slot(c, i, &copy, now_ns);
+			p = c->processes[i];
+			if (!p)
+				continue;
+		}
+		p->ended = has_ended(p, now_ns);
+		live += !p->ended;
+	}
+	return live;
+}
+
+void client_forget(struct client *c, uint32_t slot)
+{
+	struct process *p = c->processes[slot];
+
+	log_debug("process %d is gone", (int)p->pid);
+	c->processes[slot] = NULL;
+	c->process_count--;
+	process_free(p);
+	atomic_store_explicit(&c->slots[slot].state, FEED_PROCESS_FREE, memory_order_release);
+}
+
+struct process *client_process(struct client *c, uint32_t slot, uint32_t session)
+{
+	struct process *p = slot < FEED_PROCESSES ? c->processes[slot] : NULL;
+
+	return p && p->session == session ? p : NULL;
+}
+
+/* The copy that the attaching process left in the region. */
+static int parse_copy(struct client *c, struct maps *maps)
+{
+	uint32_t length = atomic_load_explicit(&c->header->maps_length, memory_order_acquire);
+	char *text;
+	int error;
+
+	if (length == 0 || length > c->maps_size)
+		return -ENODATA;
+	text = malloc(length);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, (uint8_t *)c->header + c->maps_offset, length);
+	error = maps_parse(maps, text, length);
+	free(text);
+	return error;
+}
+
+static void read_maps(struct client *c, struct process *p)
+{
+	struct mapset *set = p->mapset;
+
+	/* Its own set, before writing into one that it shares. */
+	if (!set || set->references > 1) {
+		set = calloc(1, sizeof(*set));
+		if (!set)
+			return;
+		set->references = 1;
+		maps_init(&set->maps);
+	}
+	if ((p->maps_fd < 0 || maps_read_fd(&set->maps, p->maps_fd) != 0) && set != p->mapset &&
+	    (p->pid != c->first_pid || parse_copy(c, &set->maps) != 0)) {
+		mapset_put(set);
+		return;
+	}
+	if (set != p->mapset) {
+		mapset_put(p->mapset);
+		p->mapset = set;
+	}
+}
+
+const struct maps *client_maps(struct client *c, struct process *p, bool stale, uint64_t now_ns)
+{
+	static const struct maps none;
+
+	if ((!p->mapset || stale) && now_ns - p->maps_read_ns >= CLIENT_MAPS_NS) {
+		p->maps_read_ns = now_ns;
+		read_maps(c, p);
+	}
+	return p->mapset ? &p->mapset->maps : &none;
+}
+
+void client_enter(struct client *c, pid_t agent)
+{
+	atomic_store(&c->header->up, (uint32_t)agent);
+}
+
+bool client_leave(struct client *c)
+{
+	/* seq_cst on both sides: a host claims a slot and then looks at up (shim/region.c). */
+	uint32_t up = atomic_exchange(&c->header->up, FEED_GONE);
+
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++) {
+		if (!c->processes[i] && atomic_load(&c->slots[i].state) != FEED_PROCESS_FREE) {
+			atomic_store(&c->header->up, up);
+			return false;
+		}
+	}
+	return true;
+}

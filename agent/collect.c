@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collect.c - the middle of the agent: every record that drain.c found good goes through walk.c and,
+ * when its owner is known, into the aggregate; until then it waits in stretch.c. AGENT.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/collect.h"
+#include "agent/stretch.h"
+#include "agent/walk.h"
+
+#define COLLECT_SPANS_MAX 65536 /* distinct spans that the totals can tell apart; a power of two */
+
+struct collect {
+	uint64_t period_ns;
+	struct modules *modules;
+	struct walk *walk;
+	struct aggregate *aggregate;
+	struct stretch_table stretches;
+	struct collect_totals totals;
+	uint64_t now_ns;
+	uint64_t spans[2 * COLLECT_SPANS_MAX]; /* open addressing over span ids; 0: free */
+};
+
+static void note_span(struct collect *c, const struct feed_context *context)
+{
+	uint64_t id;
+	size_t i;
+
+	memcpy(&id, context->span_id, sizeof(id));
+	if (!id || c->totals.spans == COLLECT_SPANS_MAX)
+		return;
+	i = (id * 0x9e3779b97f4a7c15ULL) >> 47;
+	while (c->spans[i] && c->spans[i] != id)
+		i = (i + 1) % (2 * COLLECT_SPANS_MAX);
+	c->totals.spans += !c->spans[i];
+	c->spans[i] = id;
+}
+
+static void settled(void *arg, struct stack *stack, const struct feed_context *context,
+		    uint64_t weight)
+{
+	struct collect *c = arg;
+	uint64_t nanoseconds = weight * c->period_ns;
+
+	aggregate_add(c->aggregate, stack, context, weight, nanoseconds);
+	c->totals.samples += weight;
+	c->totals.nanoseconds += nanoseconds;
+	if (context->flags & FEED_CONTEXT_IDS)
+		note_span(c, context);
+}
+
+struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns)
+{
+	struct collect *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->period_ns = period_ns;
+	c->stretches.settled = settled;
+	c->stretches.arg = c;
+	c->modules = modules_new();
+	c->walk = c->modules ? walk_new(c->modules) : NULL;
+	c->aggregate = aggregate_new(unix_ns);
+	if (!c->walk || !c->aggregate) {
+		collect_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void collect_free(struct collect *c)
+{
+	if (!c)
+		return;
+	aggregate_free(c->aggregate);
+	walk_free(c->walk);
+	if (c->modules)
+		modules_free(c->modules);
+	free(c);
+}
+
+static void take_sample(void *arg, const struct drained_sample *sample, struct ring_reader *reader)
+{
+	struct collect *c = arg;
+	struct stack *stack = walk_sample(c->walk, sample, c->now_ns);
+
+	if (!stack)
+		return;
+	if (sample->flags & FEED_SAMPLE_OPEN) {
+		stretch_hold(&c->stretches, &reader->stretches, sample->stretch, stack,
+			     sample->weight, c->now_ns);
+		return;
+	}
+	settled(c, stack, &sample->context, sample->weight);
+	stack_put(stack);
+}
+
+static void take_stretch(void *arg, uint64_t stretch, const struct feed_context *owner,
+			 struct ring_reader *reader)
+{
+	struct collect *c = arg;
+
+	stretch_end(&c->stretches, &reader->stretches, stretch, owner);
+}
+
+static void take_closed(void *arg, struct ring_reader *reader)
+{
+	struct collect *c = arg;
+
+	stretch_expire(&c->stretches, &reader->stretches, c->now_ns, 0);
+}
+
+uint64_t collect_client(struct collect *c, struct client *client, uint64_t now_ns)
+{
+	struct drain_sink sink = {c, take_sample, take_stretch, take_closed};
+
+	c->now_ns = now_ns;
+	return drain_client(client, &sink, now_ns);
+}
+
+void collect_expire(struct collect *c, struct client *client, uint64_t now_ns, uint64_t hold_ns)
+{
+	for (uint32_t i = 0; i < client->ring_count; i++)
+		stretch_expire(&c->stretches, &client->readers[i].stretches, now_ns, hold_ns);
+}
+
+struct aggregate *collect_take(struct collect *c, uint64_t unix_ns)
+{
+	struct aggregate *next = aggregate_new(unix_ns), *taken = c->aggregate;
+
+	if (!next)
+		return NULL;
+	c->aggregate = next;
+	return taken;
+}
+
+struct module *collect_program(const struct collect *c)
+{
+	return walk_program(c->walk);
+}
+
+const struct collect_totals *collect_totals(const struct collect *c)
+{
+	return &c->totals;
+}

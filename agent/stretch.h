@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stretch.h - samples whose owner is not known yet: they wait until the end of their stretch says
+ * whose they were (the second half of shim/attribute.c). Context: AGENT.
+ */
+#ifndef SPANPROF_AGENT_STRETCH_H
+#define SPANPROF_AGENT_STRETCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/aggregate.h"
+
+/* Samples waiting at once; further ones are nobody's. */
+#define STRETCH_PENDING_MAX 65536
+/* A stretch that has not ended after so long is nobody's as far as profiles go. */
+#define STRETCH_HOLD_NS 20000000000ULL
+
+struct pending {
+	struct pending *next;
+	uint64_t stretch;
+	struct stack *stack;
+	uint64_t weight;
+	uint64_t since_ns; /* agent's clock */
+};
+
+/* One ring's, in order. */
+struct stretches {
+	struct pending *first, *last;
+};
+
+/* Where settled samples go. */
+typedef void stretch_settled(void *arg, struct stack *stack, const struct feed_context *context,
+			     uint64_t weight);
+
+struct stretch_table {
+	size_t pending;
+	stretch_settled *settled;
+	void *arg;
+};
+
+/* Takes over the reference to stack. */
+void stretch_hold(struct stretch_table *t, struct stretches *s, uint64_t stretch,
+		  struct stack *stack, uint64_t weight, uint64_t now_ns);
+/* The stretch's end: earlier ones whose end was lost are nobody's. */
+void stretch_end(struct stretch_table *t, struct stretches *s, uint64_t stretch,
+		 const struct feed_context *owner);
+/* Everything older than hold_ns, or everything if 0, is nobody's. */
+void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * walk.c - finishes a sample's walk over its copied registers and stack, then says for each program
+ * counter which object it is in and where. AGENT. A counter in no known mapping makes the process's
+ * map be read again: it may have been dlopen'ed since.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/unwind_libunwind.h"
+#include "agent/walk.h"
+
+#define WALK_REG_SP 7 /* DWARF numbers of x86-64 */
+#define WALK_REG_PC 16
+#define WALK_OWN_LIBRARY "libspanprof.so"
+
+struct walk {
+	struct modules *modules;
+	struct unwinder *unwinder;
+	struct module *program;
+};
+
+struct walk *walk_new(struct modules *modules)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->modules = modules;
+	w->unwinder = unwinder_new(modules);
+	if (!w->unwinder) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void walk_free(struct walk *w)
+{
+	if (!w)
+		return;
+	unwinder_free(w->unwinder);
+	free(w);
+}
+
+struct module *walk_program(const struct walk *w)
+{
+	return w->program;
+}
+
+/* The lowest mapping with a file and code is the program's on Linux: what exec mapped first. */
+static void note_program(struct walk *w, const struct maps *maps, pid_t pid)
+{
+	for (size_t i = 0; i < maps->count && !w->program; i++)
+		if (maps->entries[i].exec && maps->entries[i].inode)
+			w->program = module_get(w->modules, &maps->entries[i], pid);
+}
+
+static size_t finish(struct walk *w, const struct drained_sample *s, const struct maps *maps,
+		     uint64_t *pcs, struct unwind_result *result)
+{
+	struct unwind_regs regs = {.pc = s->regs[WALK_REG_PC], .sp = s->regs[WALK_REG_SP]};
+	struct unwind_input input = {.regs = &regs,
+				     .stack = s->stack,
+				     .stack_addr = s->stack_address,
+				     .stack_len = s->stack_length,
+				     .maps = maps,
+				     .pid = s->process->pid};
+
+	memcpy(regs.regs, s->regs, sizeof(regs.regs));
+	return unwind_walk(w->unwinder, &input, pcs, WALK_FRAMES_MAX, result);
+}
+
+static bool frame_of(struct walk *w, const struct maps *maps, pid_t pid, uint64_t pc, bool exact,
+		     struct frame *frame)
+{
+	/* A return address may be the first byte behind a function that never returns. */
+	const struct maps_entry *entry = maps_find(maps, exact ? pc : pc - 1);
+
+	if (!entry)
+		return false;
+	frame->module = module_get(w->modules, entry, pid);
+	frame->vaddr = frame->module->anon ? 0 : module_vaddr(frame->module, entry, pc);
+	frame->exact = exact;
+	return true;
+}
+
+struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64_t now_ns)
+{
+	struct unwind_result result = {.exact = {1}};
+	uint64_t pcs[WALK_FRAMES_MAX] = {0};
+	struct frame frames[WALK_FRAMES_MAX];
+	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
+	size_t n, count = 0;
+	uint64_t pc = s->regs ? s->regs[WALK_REG_PC] : s->frame_count ? s->frames[0] : 0;
+
+	if (!maps_find(maps, pc))
+		maps = client_maps(s->client, s->process, true, now_ns);
+	note_program(w, maps, s->process->pid);
+	if (s->regs)
+		n = finish(w, s, maps, pcs, &result);
+	else {
+		n = s->frame_count < WALK_FRAMES_MAX ? s->frame_count : WALK_FRAMES_MAX;
+		memcpy(pcs, s->frames, n * sizeof(*pcs));
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!frame_of(w, maps, s->process->pid, pcs[i], unwind_exact(&result, i),
+			      &frames[count])) {
+			result.truncated = true;
+			break;
+		}
+		/* Our own wrappers between the host's frames would only puzzle; on top they are cost. */
+		if (count == 0 || strcmp(frames[count].module->name, WALK_OWN_LIBRARY) != 0)
+			count++;
+	}
+	return stack_new(frames, count, result.truncated || count == 0);
+}
