@@ -32,7 +32,8 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
 	-Wno-unused-parameter $(if $(WERROR),-Werror)
 BASE := -std=gnu11 -O2 -g -MMD -MP -I. -D_GNU_SOURCE -DSPANPROF_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS_EXTRA)
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+# TSan does not model fences; the objects with one are not run under it.
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)$(if $(filter thread,$(SAN)), -Wno-tsan)
 
 # The preloaded object: no lazy TLS, no lazy binding, nothing exported by accident, no stack
 # protector (a child that shares the host's memory runs some of it), no call the compiler invents.
