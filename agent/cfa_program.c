@@ -2,8 +2,8 @@
 /*
  * Walks call-frame instructions and location expressions without evaluating them.
  *
- * AGENT: called by fde.c. Each opcode has a string of operand letters, so that the two tables
- * below are the whole of what is accepted.
+ * AGENT: called by fde.c, and the readers of numbers by all that reads such bytes. Each opcode has
+ * a string of operand letters, so that the two tables below are the whole of what is accepted.
  */
 #include "agent/cfa_program.h"
 
@@ -73,19 +73,39 @@ bool cfa_u8(struct cfa_bytes *b, uint8_t *out)
 	return true;
 }
 
+/* libunwind shifts without a bound: ten bytes are all that 64 bits can need. */
+static bool leb(struct cfa_bytes *b, uint64_t *out, unsigned int *shift, uint8_t *last)
+{
+	*out = 0;
+	*shift = 0;
+	do {
+		if (*shift > 63 || !cfa_u8(b, last))
+			return false;
+		*out |= (uint64_t)(*last & 0x7f) << *shift;
+		*shift += 7;
+	} while (*last & 0x80);
+	return true;
+}
+
 bool cfa_uleb(struct cfa_bytes *b, uint64_t *out)
 {
-	unsigned int shift = 0;
-	uint8_t byte;
+	unsigned int shift;
+	uint8_t last;
 
-	*out = 0;
-	do {
-		/* libunwind shifts without a bound: ten bytes are all that 64 bits can need. */
-		if (shift > 63 || !cfa_u8(b, &byte))
-			return false;
-		*out |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
+	return leb(b, out, &shift, &last);
+}
+
+bool cfa_sleb(struct cfa_bytes *b, int64_t *out)
+{
+	unsigned int shift;
+	uint64_t bits;
+	uint8_t last;
+
+	if (!leb(b, &bits, &shift, &last))
+		return false;
+	if ((last & 0x40) && shift < 64)
+		bits |= UINT64_MAX << shift;
+	*out = (int64_t)bits;
 	return true;
 }
 
@@ -140,7 +160,7 @@ static bool operands_safe(struct walk *w, const char *letters)
 	return true;
 }
 
-static size_t set_loc_size(uint8_t encoding)
+size_t cfa_pointer_size(uint8_t encoding)
 {
 	static const uint8_t sizes[16] = {
 	    [0x0] = 8, [0x2] = 2, [0x3] = 4, [0x4] = 8, [0xa] = 2, [0xb] = 4, [0xc] = 8,
@@ -160,8 +180,8 @@ static bool instruction_safe(struct walk *w, uint8_t op, uint8_t pointer_encodin
 		return (op & 0x3f) < (int)w->registers;
 	}
 	if (op == 0x01) /* set_loc */
-		return set_loc_size(pointer_encoding) &&
-		       cfa_skip(&w->b, set_loc_size(pointer_encoding));
+		return cfa_pointer_size(pointer_encoding) &&
+		       cfa_skip(&w->b, cfa_pointer_size(pointer_encoding));
 	return cfa_operands[op] && operands_safe(w, cfa_operands[op]);
 }
 

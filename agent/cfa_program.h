@@ -19,7 +19,11 @@ struct cfa_bytes {
 /* false: the bytes end first. A LEB128 number over 64 bits is false, too. */
 bool cfa_u8(struct cfa_bytes *b, uint8_t *out);
 bool cfa_uleb(struct cfa_bytes *b, uint64_t *out);
+bool cfa_sleb(struct cfa_bytes *b, int64_t *out);
 bool cfa_skip(struct cfa_bytes *b, uint64_t n);
+
+/* Bytes of a pointer so encoded (DW_EH_PE_*), whatever it is relative to; 0: of no fixed size. */
+size_t cfa_pointer_size(uint8_t encoding);
 
 /*
  * Whether the instructions in [at, end) can be run: complete, registers below their number,

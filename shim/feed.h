@@ -5,7 +5,7 @@
  * A region is one sealed memfd that the host's shim creates (shim/attach.c) and the agent adopts. The
  * attaching process and its fork children write into it; one agent reads. It holds, in this order, a
  * header, a table of processes, a table of ring controls, a copy of the attaching process's memory
- * map, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
+ * map, the unwind tables, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
  * sizes that the header states are checked by the reader against the file it really has.
  *
  * The two sides do not trust each other. The agent copies a record before it checks it, and bounds
@@ -94,7 +94,9 @@ struct feed_header {
 	uint32_t maps_size;   /* room for it */
 	uint32_t ring_size;   /* bytes of data of each ring; a power of two */
 	uint64_t data_offset; /* of ring 0's data; ring i's is at data_offset + i * ring_size */
-	uint64_t reserved[4]; /* for the unwind tables */
+	uint64_t tables_offset; /* of the area that the agent publishes unwind tables in */
+	uint64_t tables_size;	/* 0: none; at most 4 GiB */
+	uint64_t reserved[2];
 
 	/* Writer G before it becomes the agent; reader agent after exec: no ordering needed. */
 	_Atomic uint32_t maps_length;
@@ -128,7 +130,60 @@ struct feed_process {
 	int32_t pid;
 	uint32_t parent;      /* index of the slot it was forked from, or its own */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at the claim: a process started later is a stranger */
-	uint64_t reserved[5];
+	/* Counts objects that went: before and after each dlclose. Writer host (seq_cst); readers its
+	 * handlers and the agent, which reads it before it reads the map. */
+	_Atomic uint32_t maps_epoch;
+	/* Offset in the tables of its struct feed_snapshot, 0: none yet. Writer agent (release), reader
+	 * the process's handlers (acquire). What it replaces stays readable for a while: a handler looks
+	 * again when it has done, and drops its frames if the word has changed. */
+	_Atomic uint32_t snapshot;
+	uint64_t reserved[4];
+};
+
+/*
+ * Unwind tables (x86-64): what .eh_frame says, compiled. The canonical frame address (CFA) is the
+ * stack pointer before the call; the return address lies right below it.
+ */
+enum feed_cfa {
+	FEED_CFA_NONE,	   /* nothing is known of this code: the agent must walk it */
+	FEED_CFA_ROOT,	   /* the outermost frame: no return address */
+	FEED_CFA_SP,	   /* CFA = sp + offset */
+	FEED_CFA_FP,	   /* CFA = fp + offset */
+	FEED_CFA_FP_DEREF, /* CFA = *(fp + offset) (realigned frames) */
+	FEED_CFA_SP_DEREF, /* CFA = *(sp + offset) + 8 (OpenSSL's assembly keeps the old sp so) */
+	FEED_CFA_PLT,	   /* CFA = sp + offset, 8 more from the 11th byte of a 16-byte slot on */
+	FEED_CFA_SIGNAL,   /* a signal's frame: pc, sp and fp are in the ucontext at sp + offset */
+	FEED_CFA_OTHER,	   /* described by more than a row can hold: the agent must walk it */
+};
+
+enum feed_fp {
+	FEED_FP_SAME,  /* as in the callee */
+	FEED_FP_SAVED, /* at CFA + fp_offset * 8 */
+	FEED_FP_AT_FP, /* at fp + fp_offset * 8 (realigned frames) */
+};
+
+/* Holds from start to the next row's. The last row of an object is a FEED_CFA_NONE. */
+struct feed_row {
+	uint32_t start;	    /* link-time address less the object's base */
+	int32_t cfa_offset;
+	int16_t fp_offset;  /* in words of 8 bytes */
+	uint8_t cfa;	    /* enum feed_cfa */
+	uint8_t fp;	    /* enum feed_fp */
+};
+
+/* An executable mapping. */
+struct feed_mapping {
+	uint64_t start, end;  /* addresses in the process */
+	uint64_t base;	      /* address in the process that row.start counts from */
+	uint32_t rows_offset; /* in the tables; rows ascend by start, the first has start 0 */
+	uint32_t row_count;   /* 0: the agent must walk it; FEED_FRAME_POINTERS: code made at run time */
+};
+#define FEED_FRAME_POINTERS UINT32_MAX
+
+struct feed_snapshot {
+	uint32_t maps_epoch; /* that it was made for: another one now means do not use it */
+	uint32_t count;
+	struct feed_mapping mappings[]; /* ascending, disjoint */
 };
 
 enum feed_ring_state { FEED_RING_FREE, FEED_RING_CLAIMED, FEED_RING_RELEASED };
@@ -191,8 +246,9 @@ struct feed_sample {
 	uint64_t stack_address; /* of the first byte of the slice */
 	uint32_t stack_length;
 	uint32_t reserved;
-	uint64_t frames[]; /* leaf first */
+	uint64_t frames[]; /* leaf first; FEED_FRAME_EXACT is set in those that are no return address */
 };
+#define FEED_FRAME_EXACT (1ULL << 63)
 
 /* A stretch that had open samples is over: this is whose it was (no flags: nobody's). */
 struct feed_stretch {
@@ -203,6 +259,7 @@ struct feed_stretch {
 
 _Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
 _Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
+_Static_assert(sizeof(struct feed_row) == 12, "rows are 12 bytes");
 _Static_assert(sizeof(struct feed_context) == 32, "contexts are 32 bytes");
 _Static_assert(sizeof(struct feed_sample) % FEED_ALIGN == 0, "frames are aligned");
 

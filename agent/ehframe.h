@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compiles an object's .eh_frame into the rows that handlers walk by (shim/feed.h).
+ *
+ * AGENT. The bytes are hostile: whatever they are, the rows ascend and their number, the memory and
+ * the time have bounds. What they say is not vouched for; a handler checks every address it reads.
+ * The rows mean x86-64's registers: the caller knows the machine.
+ */
+#ifndef SPANPROF_AGENT_EHFRAME_H
+#define SPANPROF_AGENT_EHFRAME_H
+
+#include "agent/module.h"
+#include "shim/feed.h"
+
+#define EHFRAME_ROWS_MAX (8u << 20) /* of one object; a browser has about half */
+#define EHFRAME_FDES_MAX (2u << 20)
+#define EHFRAME_CIES_MAX                                                                           \
+	(64u << 10) /* linkers merge equal ones; the FDEs of any further are skipped */
+
+struct ehframe_table {
+	uint64_t
+	    base; /* link-time address that the rows' starts count from: the lowest function's */
+	struct feed_row *rows;
+	size_t count;
+};
+
+/*
+ * One row at least, the first at 0, the last a FEED_CFA_NONE, no two neighbours alike. Code between
+ * functions is FEED_CFA_NONE, and so is a function whose description cannot be read. Where
+ * functions overlap the one that starts lower keeps its code; of two that start together, the first
+ * described.
+ *
+ * -ENOENT: nothing is described. -ERANGE: 32 bits do not span the code. -EFBIG: above a bound,
+ * -ENOMEM. out is then empty. Release what was compiled.
+ */
+int ehframe_compile(const struct module_frames *frames, struct ehframe_table *out);
+void ehframe_release(struct ehframe_table *table);
+
+/* The row of a link-time address, or NULL outside the table. */
+const struct feed_row *ehframe_lookup(const struct ehframe_table *table, uint64_t vaddr);
+
+#endif
