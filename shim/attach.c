@@ -29,7 +29,7 @@
 #define ATTACH_TRIES_MAX 5U
 #define ATTACH_PAUSE_NS 1000000000ULL	  /* after a failed try, times the tries so far */
 #define ATTACH_SILENCE_NS 10000000000ULL /* no sign of the agent for so long: it is gone */
-#define ATTACH_RESPAWN_NS 60000000000ULL /* between two attaches of a process */
+#define ATTACH_RESPAWN_NS 60000000000ULL /* between two replacements of an agent */
 #define ATTACH_CHECK_TICKS 16U		  /* ticks of a thread between two looks at the clock */
 #define ATTACH_START_WAIT_NS 200000000L  /* pid 1 waits so long for M's word, which must live on */
 
@@ -40,7 +40,11 @@ static struct region regions[2];
 static unsigned region_index;
 static _Atomic(struct region *) retired;
 
-static _Atomic uint64_t attached_at, next_try_at, beat_seen_at;
+/* The region is of processes that are counted in another pid namespace: the agent, which knows forked
+ * children by their numbers, would take us for a stranger. In ordinary memory: our children, too. */
+static bool elsewhere;
+static uint32_t attaches; /* of this process and its ancestors since the program started */
+static _Atomic uint64_t replaced_at, next_try_at, beat_seen_at;
 static _Atomic uint32_t beat_seen;
 /* In ordinary memory: a fork child of an inert process is inert, and whoever's turn it is says why. */
 extern _Atomic unsigned observe_attention;
@@ -146,7 +150,8 @@ static void adopt(struct region *r, uint64_t now)
 
 	count_carry_over(r);
 	beat_seen = 0;
-	beat_seen_at = attached_at = now;
+	beat_seen_at = now;
+	elsewhere = false;
 	atomic_store_explicit(&region_current, r, memory_order_seq_cst);
 	region_index ^= 1;
 	if (before)
@@ -185,8 +190,8 @@ static void attach(uint64_t now)
 	static struct attach_work work;
 	long error;
 
-	/* The slot for it may still hold the region before the last: nobody can be inside that by now,
-	 * since attaches are a minute apart, but if somebody is, wait for the next try. */
+	/* Its place may still hold the region before the last. Nobody can be inside that by now, since
+	 * replacements are a minute apart; if somebody is, wait for the next try. */
 	if (atomic_load_explicit(&retired, memory_order_relaxed) == r) {
 		retire(atomic_load(&self_page->inside) <= 1);
 		if (r->header) {
@@ -206,7 +211,7 @@ static void attach(uint64_t now)
 		return;
 	}
 	self_page->slot = work.slot;
-	self_page->session = work.session;
+	self_page->key = (uint64_t)++attaches << 32 | work.session;
 	adopt(r, now);
 	set_state(SELF_READY);
 }
@@ -217,14 +222,14 @@ static bool inherit(void)
 	struct region *r = region_get();
 	uint32_t slot, session;
 
-	if (!r || atomic_load(&r->header->up) == FEED_GONE)
+	if (!r || elsewhere || atomic_load(&r->header->up) == FEED_GONE)
 		return false;
 	if (!region_claim_process(r, self_page->pid, UINT32_MAX, &slot, &session))
 		return false;
 	if (atomic_load(&r->header->up) == FEED_GONE)
 		return false;
 	self_page->slot = slot;
-	self_page->session = session;
+	self_page->key = (uint64_t)attaches << 32 | session;
 	set_state(SELF_READY);
 	return true;
 }
@@ -237,6 +242,8 @@ uint32_t attach_inherit(void)
 						     memory_order_acquire, memory_order_relaxed))
 		return state;
 	self_page->pid = (int32_t)raw0(SYS_getpid);
+	/* A child that is number 1 is a new namespace's. */
+	elsewhere |= self_page->pid == 1;
 	if (atomic_load_explicit(&given_up, memory_order_relaxed))
 		set_state(SELF_FAILED);
 	else if (!inherit())
@@ -244,7 +251,8 @@ uint32_t attach_inherit(void)
 	return self_state();
 }
 
-uint32_t attach_now(void)
+/* With the caller inside: see retire. */
+static uint32_t attach_try(void)
 {
 	uint64_t now = monotonic_ns();
 	uint32_t state = self_state();
@@ -258,6 +266,16 @@ uint32_t attach_now(void)
 		return state;
 	attach(now);
 	return self_state();
+}
+
+uint32_t attach_now(void)
+{
+	uint32_t state;
+
+	self_enter();
+	state = attach_try();
+	self_leave();
+	return state;
 }
 
 /* Whether the agent of a READY process is gone. */
@@ -294,9 +312,9 @@ static void look_after(void)
 		attach_give_up(step, (int)r->header->exec_error);
 		return;
 	}
-	/* An agent that left in good order may be replaced at once; one that died, once a minute. */
-	if (atomic_load(&r->header->up) != FEED_GONE && now - attached_at < ATTACH_RESPAWN_NS &&
-	    atomic_load(&r->header->up) != 0)
+	/* One that died may be dying of what we feed it: the first is replaced at once, then one a
+	 * minute. */
+	if (replaced_at && now - replaced_at < ATTACH_RESPAWN_NS)
 		return;
 	if (!atomic_compare_exchange_strong_explicit(&self_page->state, &state, SELF_CLAIMED,
 						     memory_order_acquire, memory_order_relaxed))
@@ -305,6 +323,7 @@ static void look_after(void)
 		attach_give_up(step, 0);
 		return;
 	}
+	replaced_at = now;
 	attach(now);
 }
 
@@ -317,7 +336,7 @@ uint32_t attach_check(uint32_t ticks)
 			look_after();
 		return self_state();
 	}
-	return attach_now();
+	return attach_try();
 }
 
 void attach_goodbye(uint32_t timeout_ms)

@@ -40,6 +40,7 @@ enum attach_step {
 	ATTACH_EXEC,
 	ATTACH_NO_ANSWER,
 	ATTACH_CONFINED, /* a seccomp filter is coming */
+	ATTACH_SIGNAL,	 /* the program uses every signal */
 };
 
 /* Attach if nobody has; returns the state afterwards (enum self_state). */

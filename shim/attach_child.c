@@ -127,6 +127,9 @@ static long map_region(struct attach_work *work, const struct region_shape *shap
 	raw3(SYS_madvise, base, size, MADV_DONTDUMP);
 	raw3(SYS_madvise, base, size, MADV_NOHUGEPAGE);
 	region_format(work->region, (void *)base, shape, &work->plan->config);
+	/* A host that runs wild must not write what its handlers will follow. */
+	raw3(SYS_mprotect, base + (long)work->region->tables_offset, work->region->tables_size,
+	     PROT_READ);
 	return fd;
 out:
 	raw1(SYS_close, fd);
@@ -264,7 +267,7 @@ static void ordinary_scheduling(void)
 	raw3(SYS_sched_setscheduler, 0, SCHED_OTHER, &ordinary);
 }
 
-/* Through G's own entry: it still shares the memory, even when the host is gone already. */
+/* Through the child's own entry: it shares the memory, and G even when the host is gone already. */
 static void copy_maps(void)
 {
 	long fd = raw4(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
@@ -291,7 +294,8 @@ static int grandchild(void *unused)
 
 	raw0(SYS_setsid);
 	raw1(SYS_chdir, "/");
-	copy_maps();
+	if (!atomic_load_explicit(&grand.header->maps_length, memory_order_relaxed))
+		copy_maps();
 	if (grand.joined)
 		return 0;
 	error = raw3(SYS_execve, grand.plan->agent_path, argv, grand.plan->envp);
@@ -306,8 +310,15 @@ static int grandchild(void *unused)
  */
 static long open_maps(int32_t pid)
 {
-	char path[32];
+	char path[32], self[32] = {0}, mine[32];
+	bool same = raw4(SYS_readlinkat, AT_FDCWD, "/proc/self", self, sizeof(self) - 1) > 0;
 
+	/* A /proc of another pid namespace has somebody else under that number. */
+	put_number(mine, (uint64_t)raw0(SYS_getpid), 10, 1);
+	for (unsigned i = 0; same && (!i || mine[i - 1]); i++)
+		same = self[i] == mine[i];
+	if (!same)
+		return -ESRCH;
 	put_text(put_number(put_text(path, "/proc/"), (uint64_t)pid, 10, 1), "/maps");
 	return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY, 0);
 }
@@ -346,8 +357,11 @@ static void attach_steps(struct attach_work *work)
 	maps = open_maps(work->pid);
 	place(maps, FEED_FD_MAPS);
 	make_address(work->plan);
-	grand.joined = join(work->pid, maps >= 0);
 	prepare_grandchild(work);
+	/* An agent that gets no descriptor for the map looks for the copy as soon as it is told. */
+	if (maps < 0)
+		copy_maps();
+	grand.joined = join(work->pid, maps >= 0);
 	ordinary_scheduling();
 	error = raw_clone(CLONE_VM | CLONE_FILES, grandchild_stack + sizeof(grandchild_stack),
 			  grandchild, NULL);

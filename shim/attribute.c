@@ -94,5 +94,5 @@ void attribute_wait(struct thread *t)
 
 void attribute_lost(struct thread *t)
 {
-	turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
+	turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
 }

@@ -18,6 +18,7 @@ enum attribution_mode {
 	ATTRIBUTION_NONE,   /* parked: no request known; the next write to a client may claim it */
 	ATTRIBUTION_ACTIVE, /* working on .request */
 	ATTRIBUTION_AFTER,  /* .request was answered; this is its tail or the next one's head */
+	ATTRIBUTION_LOST,   /* some request that is not known: nobody's, and no write claims it */
 };
 
 struct attribution {

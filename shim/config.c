@@ -180,8 +180,8 @@ static const struct setting {
 	size_t offset, size;
 	bool in_feed;
 } settings[] = {
-	{"SPANPROF_LOG_LEVEL", read_level, IN_FEED(log_level)},
 	{"SPANPROF_LOG_FILE", read_path, IN_FEED(log_file)},
+	{"SPANPROF_LOG_LEVEL", read_level, IN_FEED(log_level)},
 	{"SPANPROF_ENABLED", read_bool, IN_CONFIG(enabled)},
 	{"SPANPROF_START", read_start, IN_CONFIG(eager)},
 	{"SPANPROF_SAMPLE_RATE", read_rate, IN_CONFIG(sample_rate)},
@@ -282,13 +282,14 @@ static void set_identity(struct config *config, const char *executable)
 	size_t n;
 
 	if (!labels_add(&labels, resource, strlen(resource), LABELS_PERCENT))
-		log_line(FEED_LOG_WARN, "OTEL_RESOURCE_ATTRIBUTES=%.80s is malformed; ignored", resource);
+		log_line(FEED_LOG_WARN, "OTEL_RESOURCE_ATTRIBUTES=%.80s: malformed and ignored, or too much and "
+			 "partly left out", resource);
 	if (brace && !labels_add(&labels, brace + 1, strcspn(brace + 1, "}"), LABELS_PLAIN))
 		log_line(FEED_LOG_WARN, "PYROSCOPE_APPLICATION_NAME: a label is malformed; left out");
 	if (!labels_add(&labels, config->labels, strlen(config->labels), LABELS_PLAIN))
 		log_line(FEED_LOG_WARN, "PYROSCOPE_LABELS=%.80s: what is malformed is left out",
 			 config->labels);
-	if (*config->application_name)
+	if (*config->application_name && brace != config->application_name)
 		name = config->application_name;
 	else if (*config->otel_service_name)
 		name = config->otel_service_name;

@@ -28,6 +28,7 @@ struct conn {
 	_Atomic unsigned char busy;
 	_Atomic unsigned char broken;
 	unsigned char kind;
+	unsigned char answered;	     /* bytes went out since the live request's head */
 	struct feed_context request; /* the live request; no flags: none */
 	struct http1 parser;
 };
@@ -119,15 +120,20 @@ void conn_made(int fd)
 		reset(c, CONN_UNKNOWN);
 }
 
-/* Every inbound request gets an identity, traced or not: it replaces the one before it. */
+/*
+ * Every inbound request gets an identity, traced or not: it replaces the one before it. If that was
+ * not answered yet (pipelining), no call will tell the work for the one from that for the other.
+ */
 static void begin_request(struct conn *c)
 {
 	const struct http1_request *head = http1_request(&c->parser);
+	bool pipelined = c->request.flags && !c->answered;
 
 	forget_request(c);
+	c->answered = 0;
 	c->request.flags = FEED_CONTEXT_REQUEST;
 	c->request.request = attribute_number();
-	if (!head->has_context || !(head->context.flags & TRACE_FLAG_SAMPLED))
+	if (pipelined || !head->has_context || !(head->context.flags & TRACE_FLAG_SAMPLED))
 		return;
 	c->request.flags |= FEED_CONTEXT_IDS;
 	memcpy(c->request.trace_id, head->context.trace_id, sizeof(c->request.trace_id));
@@ -142,8 +148,11 @@ static void feed(struct conn *c, const unsigned char *bytes, size_t n)
 		if (used == 0)
 			return;
 		if (used < 0) {
-			/* What was live stays: an upgraded connection still works for its request. */
+			/* An upgraded connection still works for its request. On any other, a server may
+			 * have understood what we did not: the next work is not the last request's. */
 			c->kind = CONN_OPAQUE;
+			if (!http1_request(&c->parser)->upgrade)
+				forget_request(c);
 			return;
 		}
 		begin_request(c);
@@ -219,6 +228,7 @@ void conn_sent(struct thread *t, int fd, ssize_t n)
 	c = inbound(t, fd);
 	if (!c)
 		return;
+	c->answered = 1;
 	if (c->request.flags)
 		attribute_write(t, &c->request);
 	else

@@ -171,11 +171,23 @@ struct feed_row {
 	uint8_t fp;	    /* enum feed_fp */
 };
 
+/*
+ * Behind an object's rows: for each FEED_INDEX_BYTES of its code, up to the one that holds the last
+ * row's start, the number of the row that covers the first of them; and once more the last row's.
+ */
+#define FEED_INDEX_BYTES 256U
+
+static inline uint64_t feed_index_count(uint32_t last_start)
+{
+	return last_start / FEED_INDEX_BYTES + 2ULL;
+}
+
 /* An executable mapping. */
 struct feed_mapping {
 	uint64_t start, end;  /* addresses in the process */
 	uint64_t base;	      /* address in the process that row.start counts from */
-	uint32_t rows_offset; /* in the tables; rows ascend by start, the first has start 0 */
+	uint32_t rows_offset; /* in the tables; rows ascend by start, the first has start 0; behind
+				 them is their index */
 	uint32_t row_count;   /* 0: the agent must walk it; FEED_FRAME_POINTERS: code made at run time */
 };
 #define FEED_FRAME_POINTERS UINT32_MAX

@@ -11,8 +11,6 @@
 
 _Atomic(void *) foreign_handlers[FOREIGN_SIGNALS];
 
-static bool start_ignored;
-
 /* The kernel's struct sigaction, enough of it for SIG_DFL, which needs no restorer. */
 struct foreign_action {
 	void *handler;
@@ -21,17 +19,10 @@ struct foreign_action {
 	unsigned long mask;
 };
 
-void foreign_start_ignored(bool ignored)
-{
-	start_ignored = ignored;
-}
-
 void foreign_signal(int signo, siginfo_t *info, void *ucontext)
 {
 	struct foreign_action standard = {0};
 
-	if (start_ignored)
-		return;
 	raw4(SYS_rt_sigaction, signo, &standard, NULL, sizeof(standard.mask));
 	/* Pending until this handler returns; then it does what it would have done. */
 	raw3(SYS_tgkill, raw0(SYS_getpid), raw0(SYS_gettid), signo);

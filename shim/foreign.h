@@ -7,7 +7,6 @@
 #define SPANPROF_SHIM_FOREIGN_H
 
 #include <signal.h>
-#include <stdbool.h>
 #include <stdatomic.h>
 
 #define FOREIGN_SIGNALS 65
@@ -20,7 +19,5 @@ extern _Atomic(void *) foreign_handlers[FOREIGN_SIGNALS];
 void foreign_signal(int signo, siginfo_t *info, void *ucontext);
 /* Stands in for the host's handler, with the host's flags and mask. */
 void foreign_guard(int signo, siginfo_t *info, void *ucontext);
-/* BOOT: the signal was ignored when the program started. */
-void foreign_start_ignored(bool ignored);
 
 #endif

@@ -27,10 +27,14 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Trimmed and, if asked, percent-decoded. False: malformed, or no room. */
-static bool decode(const char *from, size_t n, bool percent, char *to, size_t room)
+/* What became of a pair, or of a part of it. */
+enum fate { TAKEN, LEFT_OUT, MALFORMED };
+
+/* Trimmed and, if asked, percent-decoded. LEFT_OUT: no room, and to is empty. */
+static enum fate decode(const char *from, size_t n, bool percent, char *to, size_t room)
 {
 	size_t used = 0;
+	bool fits = true;
 
 	while (n && isspace((unsigned char)*from))
 		from++, n--;
@@ -41,16 +45,18 @@ static bool decode(const char *from, size_t n, bool percent, char *to, size_t ro
 
 		if (percent && c == '%') {
 			if (i + 2 >= n || hex_digit(from[i + 1]) < 0 || hex_digit(from[i + 2]) < 0)
-				return false;
+				return MALFORMED;
 			c = (char)(hex_digit(from[i + 1]) << 4 | hex_digit(from[i + 2]));
 			i += 2;
 		}
-		if (used + 1 >= room || !c)
-			return false;
-		to[used++] = c;
+		if (!c)
+			return MALFORMED;
+		fits = fits && used + 1 < room;
+		if (fits)
+			to[used++] = c;
 	}
-	to[used] = 0;
-	return true;
+	to[fits ? used : 0] = 0;
+	return fits ? TAKEN : LEFT_OUT;
 }
 
 /* Resource attributes were valid where they come from: adapt them rather than lose them. */
@@ -69,42 +75,45 @@ static bool all(const char *text, bool (*allowed)(unsigned char))
 	return true;
 }
 
-static bool put(struct labels *labels, const char *key, const char *value)
+static enum fate put(struct labels *labels, const char *key, const char *value)
 {
 	unsigned i = 0;
 
 	while (i < labels->count && strcmp(labels->items[i].key, key) != 0)
 		i++;
 	if (i == LABELS_MAX)
-		return false;
+		return LEFT_OUT;
 	if (i == labels->count)
 		labels->count++;
 	strcpy(labels->items[i].key, key);
 	strcpy(labels->items[i].value, value);
-	return true;
+	return TAKEN;
 }
 
 /* One pair; an empty one between commas is nothing. */
-static bool add_pair(struct labels *labels, const char *pair, size_t n, enum labels_form form)
+static enum fate add_pair(struct labels *labels, const char *pair, size_t n, enum labels_form form)
 {
 	char key[LABELS_KEY_MAX], value[LABELS_VALUE_MAX];
 	const char *equals = memchr(pair, '=', n);
 	bool percent = form == LABELS_PERCENT;
+	enum fate of_key, of_value;
 
 	if (!equals)
-		return decode(pair, n, false, key, sizeof(key)) && !*key;
-	if (!decode(pair, (size_t)(equals - pair), percent, key, sizeof(key)) ||
-	    !decode(equals + 1, n - (size_t)(equals + 1 - pair), percent, value, sizeof(value)) ||
-	    !*key)
-		return false;
+		return decode(pair, n, false, key, sizeof(key)) == TAKEN && !*key ? TAKEN : MALFORMED;
+	of_key = decode(pair, (size_t)(equals - pair), percent, key, sizeof(key));
+	of_value = decode(equals + 1, n - (size_t)(equals + 1 - pair), percent, value, sizeof(value));
+	if (of_key == MALFORMED || of_value == MALFORMED || (of_key == TAKEN && !*key))
+		return MALFORMED;
+	if (of_key == LEFT_OUT || of_value == LEFT_OUT)
+		return LEFT_OUT;
 	if (percent) {
 		adapt(key, key_char);
 		adapt(value, value_char);
 	}
 	if (!all(key, key_char) || !all(value, value_char) || strncmp(key, "__", 2) == 0)
-		return false;
+		return MALFORMED;
 	/* A label without a value is no label to the server. */
-	return !*value || put(labels, key, value);
+	return *value ? put(labels, key, value) : TAKEN;
 }
 
 bool labels_add(struct labels *labels, const char *text, size_t n, enum labels_form form)
@@ -115,14 +124,13 @@ bool labels_add(struct labels *labels, const char *text, size_t n, enum labels_f
 	while (n) {
 		const char *comma = memchr(text, ',', n);
 		size_t part = comma ? (size_t)(comma - text) : n;
+		enum fate fate = add_pair(labels, text, part, form);
 
-		if (!add_pair(labels, text, part, form)) {
-			complete = false;
-			if (form == LABELS_PERCENT) {
-				*labels = before;
-				return false;
-			}
+		if (fate == MALFORMED && form == LABELS_PERCENT) {
+			*labels = before;
+			return false;
 		}
+		complete = complete && fate == TAKEN;
 		part += comma ? 1 : 0;
 		text += part;
 		n -= part;

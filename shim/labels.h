@@ -24,10 +24,11 @@ struct labels {
 
 enum labels_form {
 	LABELS_PLAIN,	/* "k=v,k=v" as the Pyroscope SDKs take it; a bad pair is dropped */
-	LABELS_PERCENT, /* OTEL_RESOURCE_ATTRIBUTES: percent-encoded; one bad pair voids all */
+	LABELS_PERCENT, /* OTEL_RESOURCE_ATTRIBUTES: percent-encoded; a malformed pair voids all */
 };
 
-/* Add text's pairs, later ones replacing earlier ones of the same key. False: something was dropped. */
+/* Add text's pairs, later ones replacing earlier ones of the same key. What is too long or too much is
+ * left out. False: something was dropped. */
 bool labels_add(struct labels *labels, const char *text, size_t n, enum labels_form form);
 /* The value of key, or NULL. */
 const char *labels_find(const struct labels *labels, const char *key);

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/log.h"
@@ -23,6 +25,25 @@ void log_configure(uint32_t level, const char *path)
 	log_path = path;
 }
 
+#define LOG_SIGNALS (1ULL << (SIGPIPE - 1) | 1ULL << (SIGXFSZ - 1))
+
+/* A reader that is gone or RLIMIT_FSIZE would have the host killed for our line: take back what the
+ * write sends to this thread, but not what was pending before. */
+static void write_quietly(long fd, const char *line, size_t n)
+{
+	uint64_t set = LOG_SIGNALS, old = 0, before = 0;
+	struct timespec at_once = {0};
+	long error;
+
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, sizeof(set));
+	raw2(SYS_rt_sigpending, &before, sizeof(before));
+	error = raw3(SYS_write, fd, line, n);
+	set &= ~before;
+	if (error == -EPIPE || error == -EFBIG)
+		raw4(SYS_rt_sigtimedwait, &set, NULL, &at_once, sizeof(set));
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+}
+
 static void log_write(const char *line, size_t n)
 {
 	long fd = STDERR_FILENO;
@@ -32,7 +53,7 @@ static void log_write(const char *line, size_t n)
 			  0644);
 	if (fd < 0)
 		return;
-	raw3(SYS_write, fd, line, n);
+	write_quietly(fd, line, n);
 	if (*log_path)
 		raw1(SYS_close, fd);
 }
@@ -54,6 +75,10 @@ void log_line(enum feed_log_level level, const char *format, ...)
 	n += (int)prefix;
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
+	/* Whatever it quotes, a line is one line. */
+	for (char *c = line; c < line + n; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
 	line[n++] = '\n';
 	log_write(line, (size_t)n);
 out:

@@ -22,6 +22,7 @@ static const char *const steps[] = {
 	[ATTACH_AGENT_CLONE] = "the agent's process could not be cloned",
 	[ATTACH_EXEC] = "the agent could not be executed",
 	[ATTACH_NO_ANSWER] = "the agent does not answer",
+	[ATTACH_SIGNAL] = "the program uses every signal",
 	[ATTACH_CONFINED] = "the process confines itself (seccomp)",
 };
 

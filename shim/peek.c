@@ -8,6 +8,8 @@
 
 #include "shim/peek.h"
 #include "shim/raw.h"
+#undef errno
+#include "shim/sigsafe.h"
 
 #define PEEK_SIGSET_SIZE 8
 #define PEEK_IMPOSSIBLE_HOW 0x7fffL

@@ -7,7 +7,9 @@
 #include <pthread.h>
 
 #include "shim/attach.h"
+#include "shim/observe.h"
 #include "shim/process.h"
+#include "shim/region.h"
 #include "shim/self.h"
 #include "shim/thread.h"
 #include "shim/timer.h"
@@ -16,13 +18,24 @@ void process_forked(void)
 {
 	if (self_state() != SELF_FRESH)
 		return;
-	attach_inherit();
+	/* A parent that ends before we have claimed (a daemon's first process) may leave a region that
+	 * its agent has given up. Not at the first tick: by then we may have become another user. */
+	if (attach_inherit() == SELF_IDLE && region_get() &&
+	    atomic_load(&region_get()->header->up) == FEED_GONE)
+		attach_now();
 	thread_forked();
+}
+
+/* A child would say again what its parent has not said yet. */
+static void process_forking(void)
+{
+	if (atomic_load_explicit(&observe_attention, memory_order_relaxed))
+		observe_say();
 }
 
 void process_watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, process_forked);
+	pthread_atfork(process_forking, NULL, process_forked);
 }
 
 void process_attach_first(void)
@@ -38,10 +51,10 @@ static void disarm(struct thread *t, void *unused)
 	t->timer = THREAD_NO_TIMER;
 }
 
-void process_disarm(void)
+void process_disarm(enum attach_step why)
 {
 	if (self_state() == SELF_FAILED)
 		return;
-	attach_give_up(ATTACH_CONFINED, 0);
+	attach_give_up(why, 0);
 	thread_each(disarm, NULL);
 }

@@ -28,9 +28,8 @@ void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context 
 {
 	if (self_state() != SELF_READY)
 		return;
-	/* From here until it is given back, an old region cannot go: see attach.c. */
-	atomic_fetch_add_explicit(&self_page->inside, 1, memory_order_seq_cst);
-	if (t->ring.control && t->ring.session == self_page->session)
+	self_enter();
+	if (t->ring.control && t->ring.key == self_page->key)
 		push_into(&t->ring, stretch, owner);
-	atomic_fetch_sub_explicit(&self_page->inside, 1, memory_order_release);
+	self_leave();
 }

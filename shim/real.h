@@ -66,6 +66,7 @@
 	X(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *))               \
 	X(int, signalfd, (int, const sigset_t *, int))                                               \
 	X(int, setitimer, (int, const struct itimerval *, struct itimerval *))                       \
+	X(int, dlclose, (void *))                                                                    \
 	X(int, unshare, (int))                                                                       \
 	X(int, setns, (int, int))                                                                    \
 	X(int, chroot, (const char *))                                                               \

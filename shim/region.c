@@ -7,15 +7,16 @@
 
 #include "shim/raw.h"
 #include "shim/region.h"
+#include "shim/self.h"
 #include "shim/sigsafe.h"
 
 #define REGION_PAGE 4096U
 
 /* Sparse: only what threads really use becomes memory. The smallest fits any mlock limit. */
 const struct region_shape region_shapes[REGION_SHAPES] = {
-	{512, 1U << 18, 1U << 21},
-	{64, 1U << 17, 1U << 18},
-	{16, 1U << 16, 1U << 16},
+	{512, 1U << 18, 1U << 21, 1U << 27},
+	{64, 1U << 17, 1U << 18, 1U << 23},
+	{16, 1U << 16, 1U << 16, 1U << 20},
 };
 
 _Atomic(struct region *) region_current;
@@ -42,9 +43,14 @@ static uint64_t maps_offset(const struct region_shape *shape)
 	return rings_offset() + page_align(shape->ring_count * sizeof(struct feed_ring));
 }
 
-static uint64_t data_offset(const struct region_shape *shape)
+static uint64_t tables_offset(const struct region_shape *shape)
 {
 	return maps_offset(shape) + page_align(shape->maps_size);
+}
+
+static uint64_t data_offset(const struct region_shape *shape)
+{
+	return tables_offset(shape) + page_align(shape->tables_size);
 }
 
 size_t region_size(const struct region_shape *shape)
@@ -65,6 +71,9 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	r->maps_offset = maps_offset(shape);
 	r->processes = (struct feed_process *)((uint8_t *)base + processes_offset());
 	r->rings = (struct feed_ring *)((uint8_t *)base + rings_offset());
+	r->tables = (uint8_t *)base + tables_offset(shape);
+	r->tables_offset = tables_offset(shape);
+	r->tables_size = shape->tables_size;
 	r->data = (uint8_t *)base + data_offset(shape);
 
 	h->magic = FEED_MAGIC;
@@ -77,6 +86,8 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	h->maps_offset = r->maps_offset;
 	h->maps_size = shape->maps_size;
 	h->ring_size = shape->ring_size;
+	h->tables_offset = r->tables_offset;
+	h->tables_size = r->tables_size;
 	h->data_offset = data_offset(shape);
 	h->config = *config;
 }
@@ -108,6 +119,8 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 		p->pid = pid;
 		p->parent = parent < FEED_PROCESSES ? parent : i;
 		p->boottime_ns = boottime_ns();
+		atomic_store_explicit(&p->maps_epoch, 0, memory_order_relaxed);
+		atomic_store_explicit(&p->snapshot, 0, memory_order_relaxed);
 		*slot = i;
 		*session = p->session;
 		/* seq_cst, not release: an agent that is about to leave stores up = 0 and then looks
@@ -147,10 +160,13 @@ struct feed_ring *region_claim_ring(struct region *r, uint32_t slot, uint32_t se
 
 void count(enum feed_counter what, uint64_t n)
 {
-	struct region *r = region_get();
-	_Atomic uint64_t *word = r ? &r->header->counters[what] : &early_counters[what];
+	struct region *r;
 
-	atomic_fetch_add_explicit(word, n, memory_order_relaxed);
+	self_enter();
+	r = region_get();
+	atomic_fetch_add_explicit(r ? &r->header->counters[what] : &early_counters[what], n,
+				  memory_order_relaxed);
+	self_leave();
 }
 
 void count_carry_over(struct region *r)

@@ -19,6 +19,9 @@ struct region {
 	struct feed_header *header;
 	struct feed_process *processes;
 	struct feed_ring *rings;
+	const uint8_t *tables; /* read-only here: the agent writes them */
+	uint64_t tables_offset;
+	uint64_t tables_size;
 	uint8_t *data;
 	size_t size;
 	uint32_t ring_count, ring_size;
@@ -28,7 +31,7 @@ struct region {
 
 /* How large a region is; smaller ones are for hosts whose limits forbid the first. */
 struct region_shape {
-	uint32_t ring_count, ring_size, maps_size;
+	uint32_t ring_count, ring_size, maps_size, tables_size;
 };
 
 #define REGION_SHAPES 3

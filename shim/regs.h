@@ -23,6 +23,11 @@ static inline uintptr_t regs_pc(const ucontext_t *uc)
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 }
 
+static inline uintptr_t regs_fp(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
+}
+
 static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
 {
 	static const uint8_t order[FEED_REGS] = {

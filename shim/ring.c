@@ -14,14 +14,14 @@ static void signal_fence(void)
 }
 
 void ring_init(struct ring *ring, struct feed_ring *control, uint8_t *data, uint32_t size,
-	       uint32_t session)
+	       uint64_t key)
 {
 	uint64_t head = atomic_load_explicit(&control->head, memory_order_relaxed) & ~7ULL;
 
 	ring->control = control;
 	ring->data = data;
 	ring->size = size;
-	ring->session = session;
+	ring->key = key;
 	atomic_store_explicit(&ring->reserved, head, memory_order_relaxed);
 	atomic_store_explicit(&ring->pushing, 0, memory_order_relaxed);
 }

@@ -20,7 +20,7 @@ struct ring {
 	struct feed_ring *control; /* NULL: none claimed */
 	uint8_t *data;
 	uint32_t size;
-	uint32_t session; /* the claim it belongs to; compare with self_page->session */
+	uint64_t key; /* the claim it belongs to; compare with self_page->key */
 	/* Written by this thread in both contexts: relaxed atomics, ordered by signal fences. */
 	_Atomic uint64_t reserved;
 	_Atomic uint32_t pushing; /* a wrapper is between ring_enter and ring_leave */
@@ -28,7 +28,7 @@ struct ring {
 
 /* Take over a claimed ring control. */
 void ring_init(struct ring *ring, struct feed_ring *control, uint8_t *data, uint32_t size,
-	       uint32_t session);
+	       uint64_t key);
 /* Space for a record of size bytes (a multiple of FEED_ALIGN), contiguous; NULL: full. */
 void *ring_reserve(struct ring *ring, uint32_t size);
 /* Give back the end of the last reservation, the handler's own: record keeps size bytes. */

@@ -18,10 +18,12 @@
 #include "shim/self.h"
 #include "shim/thread.h"
 #include "shim/timer.h"
+#include "shim/unwind.h"
 #include "shim/sigsafe.h"
 
 /* How much of a stack whose bounds are unknown (swapped, alternate) is copied at most. */
 #define SAMPLE_FOREIGN_STACK_MAX 8192U
+#define SAMPLE_FRAMES_MAX 128
 
 static size_t slice_of(const struct thread *t, uintptr_t from, size_t max, uint32_t *flags)
 {
@@ -47,34 +49,74 @@ static void copy_words(uint64_t *to, const uint64_t *from, size_t words)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
+/* Frames by the published tables. 0: there are none, or the agent must walk this one. */
+static uint32_t walk_frames(const struct thread *t, const ucontext_t *uc, struct region *r,
+			    uint64_t *frames, size_t max)
+{
+	struct feed_process *slot = &r->processes[self_page->slot];
+	struct unwind_cursor cursor = {regs_pc(uc), regs_sp(uc), regs_fp(uc), true};
+	/* From the red zone on: in an epilogue, registers already popped are still described by their
+	 * place below the stack pointer. */
+	struct unwind_stack stack = {(regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7, t->stack_high};
+	/* The epoch before the snapshot: one that changes in between makes the snapshot's a past one. */
+	struct unwind_tables tables = {
+		.base = r->tables,
+		.size = r->tables_size,
+		.maps_epoch = atomic_load_explicit(&slot->maps_epoch, memory_order_acquire),
+		.snapshot = atomic_load_explicit(&slot->snapshot, memory_order_acquire)};
+	bool complete;
+	size_t n;
+
+	if (!tables.snapshot || stack.low < t->stack_low || stack.low >= t->stack_high)
+		return 0;
+	n = unwind_frames(cursor, &stack, &tables, frames, max, &complete);
+	atomic_thread_fence(memory_order_acquire);
+	if (!complete || atomic_load_explicit(&slot->snapshot, memory_order_relaxed) != tables.snapshot)
+		return 0;
+	return (uint32_t)n;
+}
+
+/* Registers and a slice of the stack, for the agent to walk. */
+static void copy_stack(struct feed_sample *s, const struct thread *t, const ucontext_t *uc,
+		       uint32_t room, uint32_t *flags)
+{
+	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
+	uint64_t *payload = s->frames;
+
+	*flags |= FEED_SAMPLE_STACK;
+	s->stack_address = from;
+	s->stack_length = (uint32_t)(slice_of(t, from, room, flags) & ~(size_t)7);
+	regs_copy(payload, uc);
+	copy_words(payload + FEED_REGS, (const uint64_t *)from, s->stack_length / 8);
+	if (*flags & FEED_SAMPLE_TRUNCATED)
+		count(FEED_COUNTER_stack_truncated, 1);
+}
+
 static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, uint32_t weight,
-		 uint32_t max)
+		 uint32_t max, struct region *r)
 {
 	const struct span_copy *span = span_read(&t->span);
-	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	uint32_t room = max - (uint32_t)sizeof(*s) - FEED_REGS * 8;
-	uint32_t flags = FEED_SAMPLE_STACK | span->flags;
+	uint32_t room = max - (uint32_t)sizeof(*s);
+	uint32_t flags = span->flags;
 	struct timespec now = {0};
-	uint64_t *payload = s->frames;
 
 	raw2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	s->time_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 	s->stretch = span->stretch;
 	s->weight = weight;
-	s->frame_count = 0;
 	s->context = span->context;
-	s->stack_address = from;
-	s->stack_length = (uint32_t)(slice_of(t, from, room, &flags) & ~(size_t)7);
+	s->stack_address = 0;
+	s->stack_length = 0;
 	s->reserved = 0;
-	regs_copy(payload, uc);
-	copy_words(payload + FEED_REGS, (const uint64_t *)from, s->stack_length / 8);
+	s->frame_count = walk_frames(t, uc, r, s->frames, SAMPLE_FRAMES_MAX);
+	if (!s->frame_count)
+		copy_stack(s, t, uc, room - FEED_REGS * 8, &flags);
 	s->record.kind = FEED_SAMPLE;
 	s->record.flags = (uint16_t)flags;
-	s->record.size = (uint32_t)sizeof(*s) + FEED_REGS * 8 + s->stack_length;
+	s->record.size = (uint32_t)sizeof(*s) + s->frame_count * 8 +
+			 (flags & FEED_SAMPLE_STACK ? FEED_REGS * 8 + s->stack_length : 0);
 	if (flags & FEED_SAMPLE_OPEN)
 		atomic_store_explicit(&t->span.sampled, span->stretch, memory_order_relaxed);
-	if (flags & FEED_SAMPLE_TRUNCATED)
-		count(FEED_COUNTER_stack_truncated, 1);
 }
 
 static bool own_ring(struct thread *t, struct region *r)
@@ -82,12 +124,12 @@ static bool own_ring(struct thread *t, struct region *r)
 	struct feed_ring *control;
 	uint8_t *data;
 
-	if (t->ring.control && t->ring.session == self_page->session)
+	if (t->ring.control && t->ring.key == self_page->key)
 		return true;
-	control = region_claim_ring(r, self_page->slot, self_page->session, t->tid, &data);
+	control = region_claim_ring(r, self_page->slot, self_session(), t->tid, &data);
 	if (!control)
 		return false;
-	ring_init(&t->ring, control, data, r->ring_size, self_page->session);
+	ring_init(&t->ring, control, data, r->ring_size, self_page->key);
 	return true;
 }
 
@@ -107,7 +149,7 @@ static void take(struct thread *t, const ucontext_t *uc, uint32_t weight)
 		count(FEED_COUNTER_ring_full, weight);
 		return;
 	}
-	fill(s, t, uc, weight, max);
+	fill(s, t, uc, weight, max, r);
 	ring_shrink(&t->ring, max, s->record.size);
 	ring_commit(&t->ring);
 	count(FEED_COUNTER_samples, weight);
@@ -138,7 +180,7 @@ void sample_handler(int signo, siginfo_t *info, void *ucontext)
 		t->timer = THREAD_NO_TIMER;
 		return;
 	}
-	atomic_fetch_add_explicit(&self_page->inside, 1, memory_order_seq_cst);
+	self_enter();
 	tick(t, ucontext, 1 + (info->si_overrun > 0 ? (uint32_t)info->si_overrun : 0));
-	atomic_fetch_sub_explicit(&self_page->inside, 1, memory_order_release);
+	self_leave();
 }

@@ -24,8 +24,10 @@ struct self {
 	 * (release: the fields below and the region are written). Readers load with acquire. */
 	_Atomic uint32_t state;
 	int32_t pid;
-	uint32_t slot;    /* index in the region's process table */
-	uint32_t session; /* of the claim; a ring with another one is a parent's or a past region's */
+	uint32_t slot; /* index in the region's process table */
+	/* Names the claim: which of this process's attaches, and the session in that region. A ring
+	 * with another key is the parent's or a past region's. */
+	uint64_t key;
 	uint32_t tries;   /* failed attaches */
 	/* Threads inside the handler or a push: an old region goes when nobody is (relaxed counts; the
 	 * region switch before and the load of the region after an increment are seq_cst). */
@@ -34,6 +36,27 @@ struct self {
 
 /* NULL until BOOT has made the page, and for ever in an inert process. */
 extern struct self *self_page;
+
+/*
+ * Around every use of a region: an old one is unmapped only when nobody is inside. Enter first, then
+ * load region_current. Nests.
+ */
+static inline void self_enter(void)
+{
+	if (self_page)
+		atomic_fetch_add_explicit(&self_page->inside, 1, memory_order_seq_cst);
+}
+
+static inline void self_leave(void)
+{
+	if (self_page)
+		atomic_fetch_sub_explicit(&self_page->inside, 1, memory_order_release);
+}
+
+static inline uint32_t self_session(void)
+{
+	return (uint32_t)self_page->key;
+}
 
 static inline uint32_t self_state(void)
 {

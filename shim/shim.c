@@ -67,15 +67,20 @@ static void copy_environment(struct attach_plan *plan)
 	plan->envp[n] = NULL;
 }
 
-/* FNV-1a over the configuration and the version of the contract: what one agent can serve. */
+static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* What one agent can serve: one configuration, one version of the contract, one launcher's report. */
 static uint64_t hash_of(const struct feed_config *feed)
 {
-	const unsigned char *bytes = (const unsigned char *)feed;
-	uint64_t hash = 0xcbf29ce484222325ULL ^ FEED_VERSION;
+	const char *report = getenv("SPANPROF_REPORT");
+	uint64_t hash = fnv1a(0xcbf29ce484222325ULL ^ FEED_VERSION, feed, sizeof(*feed));
 
-	for (size_t i = 0; i < sizeof(*feed); i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-	return hash;
+	return report ? fnv1a(hash, report, strlen(report)) : hash;
 }
 
 /* The agent lies beside this library. */

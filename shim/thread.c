@@ -94,9 +94,10 @@ void thread_stop(void)
 	attribute_lost(t);
 	atomic_store_explicit(&t->registered, 0, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	if (t->ring.control && self_state() == SELF_READY &&
-	    t->ring.session == self_page->session)
+	self_enter();
+	if (t->ring.control && self_state() == SELF_READY && t->ring.key == self_page->key)
 		ring_release(&t->ring);
+	self_leave();
 	otel_thread_ctx_v1 = NULL;
 }
 

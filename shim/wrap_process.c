@@ -14,6 +14,8 @@
 #include "shim/process.h"
 #include "shim/real.h"
 
+#define PROCESS_LANDLOCK_RESTRICT_SELF 446 /* everywhere; older headers lack its name */
+
 EXPORT int unshare(int flags)
 {
 	OBSERVE(process_attach_first());
@@ -44,7 +46,7 @@ EXPORT int prctl(int option, ...)
 		a[i] = va_arg(arguments, unsigned long);
 	va_end(arguments);
 	if (option == PR_SET_SECCOMP)
-		OBSERVE(process_disarm());
+		OBSERVE(process_disarm(ATTACH_CONFINED));
 	return REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 }
 
@@ -53,18 +55,16 @@ static void before_syscall(long number, long first)
 	switch (number) {
 	case SYS_seccomp:
 		if (first == SECCOMP_SET_MODE_STRICT || first == SECCOMP_SET_MODE_FILTER)
-			process_disarm();
+			process_disarm(ATTACH_CONFINED);
 		break;
 	case SYS_prctl:
 		if (first == PR_SET_SECCOMP)
-			process_disarm();
+			process_disarm(ATTACH_CONFINED);
 		break;
 	case SYS_unshare:
 	case SYS_setns:
 	case SYS_chroot:
-#ifdef SYS_landlock_restrict_self
-	case SYS_landlock_restrict_self:
-#endif
+	case PROCESS_LANDLOCK_RESTRICT_SELF:
 		process_attach_first();
 		break;
 	}

@@ -12,8 +12,9 @@
 #include <sys/time.h>
 
 #include "shim/foreign.h"
-#include "shim/log.h"
+#include "shim/attach.h"
 #include "shim/observe.h"
+#include "shim/process.h"
 #include "shim/raw.h"
 #include "shim/real.h"
 #include "shim/sample.h"
@@ -67,9 +68,8 @@ bool signal_take(void)
 
 	if (REAL(sigaction)(SIGPROF, NULL, &action) != 0)
 		return false;
-	if (action.sa_handler == SIG_IGN)
-		foreign_start_ignored(true);
-	else if (action.sa_handler != SIG_DFL)
+	/* A parent's SIG_IGN is left in place: the program's own children inherit it, too. */
+	if (action.sa_handler != SIG_DFL)
 		signo = find_unused();
 	if (!signo || !install(signo))
 		return false;
@@ -98,17 +98,14 @@ static void yield_signal(void)
 
 	if (!signo || !install(signo)) {
 		/* Nothing left to move to: stop rather than disturb. */
-		log_line(FEED_LOG_WARN, "the program uses every signal; not profiling any more");
-		signo = timer_signal();
+		process_disarm(ATTACH_SIGNAL);
+		return;
 	}
 	timer_use_signal(signo);
 	set = 1ULL << (signo - 1);
 	raw4(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, NULL, sizeof(set));
 	thread_each(rearm, NULL);
 }
-
-/* The flags the host gave with the handlers in foreign_handlers. */
-static int foreign_flags[FOREIGN_SIGNALS];
 
 /* The flags the host gave with the handlers in foreign_handlers. */
 static int foreign_flags[FOREIGN_SIGNALS];
@@ -188,6 +185,17 @@ EXPORT sighandler_t signal(int signo, sighandler_t handler)
 	return sigaction(signo, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
+/* Whether set names few signals, ours among them: who blocks all means no one in particular, but who
+ * blocks this one has plans for it (sigwait, sigpending, signalfd). */
+static bool singles_out(const sigset_t *set)
+{
+	int members = 0;
+
+	for (int s = 1; s < SIGRTMIN; s++)
+		members += sigismember(set, s) == 1;
+	return members < SIGRTMIN / 2;
+}
+
 /* The set without our signal, if the call would block it. */
 static const sigset_t *without_ours(int how, const sigset_t *set, sigset_t *copy)
 {
@@ -195,6 +203,10 @@ static const sigset_t *without_ours(int how, const sigset_t *set, sigset_t *copy
 
 	if (!set || !mine || how == SIG_UNBLOCK || sigismember(set, mine) != 1)
 		return set;
+	if (mine == SIGPROF && singles_out(set)) {
+		yield_signal();
+		return set;
+	}
 	*copy = *set;
 	sigdelset(copy, mine);
 	return copy;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unwind_table.h - one look-up and one step. Context: HANDLER. Private to unwind.c and its tests.
+ */
+#ifndef SPANPROF_SHIM_UNWIND_TABLE_H
+#define SPANPROF_SHIM_UNWIND_TABLE_H
+
+#include "shim/unwind.h"
+
+enum unwind_step {
+	UNWIND_STEPPED,
+	UNWIND_ROOT,  /* the cursor is at the outermost frame */
+	UNWIND_STUCK, /* no table, a rule that a row cannot hold, or a value that cannot be right */
+};
+
+/* The mapping that holds pc, copied; false: none, or the tables make no sense. */
+bool unwind_find_mapping(const struct unwind_tables *tables, uintptr_t pc,
+			 struct feed_mapping *mapping);
+/* The row for pc, which lies in mapping, copied. */
+bool unwind_find_row(const struct unwind_tables *tables, const struct feed_mapping *mapping,
+		     uintptr_t pc, struct feed_row *row);
+enum unwind_step unwind_apply(struct unwind_cursor *cursor, const struct unwind_stack *stack,
+			      const struct feed_row *row);
+enum unwind_step unwind_frame_pointer(struct unwind_cursor *cursor,
+				      const struct unwind_stack *stack);
+
+#endif
