@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures themselves: samples times period are the CPU time that the process used, on one thread
+and on many; and a loop that makes no call is delivered while it runs.
+
+SPANPROF_TEST_SECONDS: CPU seconds of each run, 30 by default.
+"""
+import os
+import time
+
+import pytest
+from hosts import build, room, wait_until  # noqa: F401
+
+SECONDS = float(os.environ.get("SPANPROF_TEST_SECONDS", "30"))
+THREADS = [1, 2, 16]
+WITHIN = 0.02
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_samples_times_period_are_the_cpu_time(room, threads):  # noqa: F811
+    # burn burns a little before, to learn how fast it is, and says the whole.
+    bare = room.bare("burn", "0.1", threads)
+    result = room.profiled("burn", SECONDS / threads, threads, timeout=6 * SECONDS + 30)
+    cpu = float(result.stdout)
+    assert (result.returncode, result.stderr, result.log) == (0, bare.stderr, "")
+    print(f"{threads} threads: {cpu:.3f} s used, {result.sampled:.3f} s sampled "
+          f"({100 * (result.sampled / cpu - 1):+.2f} %)")
+    # A thread's first and last period are each half seen on average.
+    assert result.sampled == pytest.approx(cpu, rel=WITHIN, abs=0.01 * threads), result
+    assert result.sampled_in("burn_in_a_loop") == pytest.approx(cpu, rel=WITHIN + 0.01, abs=0.05)
+    for profile in result.profiles:
+        assert profile.period == 10_000_000
+        assert profile.total("samples") * profile.period == profile.total("cpu")
+
+
+def test_a_loop_without_calls_is_delivered_while_it_runs(room):  # noqa: F811
+    started = time.monotonic()
+    process = room.start("burn", 6, env={"PYROSCOPE_UPLOAD_INTERVAL": "1s"})
+    wait_until(lambda: len(room.files()) >= 3, 6, "three profiles")
+    assert process.poll() is None
+    result = room.finish(process, started)
+    room.settle()
+    room.collect(result)
+    # Intervals are cut at whole seconds of the wall clock; each is short of the time it says it is by
+    # at most what the machine did meanwhile.
+    for before, after in zip(result.profiles, result.profiles[1:]):
+        assert before.time_nanos + before.duration_nanos <= after.time_nanos + 1_000_000
+    assert all(p.total("cpu") <= p.duration_nanos + 50_000_000 for p in result.profiles), result
+    assert result.sampled == pytest.approx(float(result.stdout), rel=WITHIN)
