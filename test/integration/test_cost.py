@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What preloading costs a program that does nothing: the figure that a short-lived process pays.
+Relative costs under load are printed by test/bench/bench.py and judged by nobody."""
+import os
+import signal
+import subprocess
+
+import nginxhost
+import pytest
+
+ROUNDS = 500
+ARMED_MAX_MS = 0.2
+SPAWNBENCH = nginxhost.ROOT / "build" / "programs" / "spawnbench"
+
+
+def medians_ms(*environments):
+    command = [SPAWNBENCH, str(ROUNDS), "/bin/true"]
+    for environment in environments:
+        command += ["--env", *(f"{k}={v}" for k, v in environment.items())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [int(line) / 1e6 for line in done.stdout.split()]
+
+
+@pytest.mark.skipif(not SPAWNBENCH.exists(), reason="no build/programs/spawnbench (make programs)")
+def test_a_program_that_does_nothing_pays_at_most_a_fifth_of_a_millisecond():
+    assert os.path.exists(nginxhost.LIBRARY)  # without it the loader only complains, and is fast
+    name = f"cost.{os.getpid()}"
+    inert = {"LD_PRELOAD": nginxhost.LIBRARY}
+    armed = {**inert, "PYROSCOPE_SERVER_ADDRESS": "http://127.0.0.1:9",
+             "PYROSCOPE_APPLICATION_NAME": name, "SPANPROF_LOG_LEVEL": "none"}
+    try:
+        bare_ms, inert_ms, armed_ms = medians_ms({}, inert, armed)
+    finally:
+        # A random first tick meets a few of the processes, which then start an agent.
+        for pid in nginxhost.agents(name):
+            nginxhost.kill(pid, signal.SIGTERM)
+    print(f"bare {bare_ms:.3f} ms, inert +{inert_ms - bare_ms:.3f} ms, "
+          f"armed +{armed_ms - bare_ms:.3f} ms")
+    assert armed_ms - bare_ms <= ARMED_MAX_MS
