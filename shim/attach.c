@@ -43,6 +43,7 @@ static _Atomic(struct region *) retired;
 /* The region is of processes that are counted in another pid namespace: the agent, which knows forked
  * children by their numbers, would take us for a stranger. In ordinary memory: our children, too. */
 static bool elsewhere;
+static uint32_t own_slot = UINT32_MAX; /* in the region in use; a fork child finds its parent's */
 static uint32_t attaches; /* of this process and its ancestors since the program started */
 static _Atomic uint64_t replaced_at, next_try_at, beat_seen_at;
 static _Atomic uint32_t beat_seen;
@@ -210,7 +211,7 @@ static void attach(uint64_t now)
 		failed(error ? ATTACH_CLONE : work.step, error ? error : work.error, now);
 		return;
 	}
-	self_page->slot = work.slot;
+	self_page->slot = own_slot = work.slot;
 	self_page->key = (uint64_t)++attaches << 32 | work.session;
 	adopt(r, now);
 	set_state(SELF_READY);
@@ -224,11 +225,11 @@ static bool inherit(void)
 
 	if (!r || elsewhere || atomic_load(&r->header->up) == FEED_GONE)
 		return false;
-	if (!region_claim_process(r, self_page->pid, UINT32_MAX, &slot, &session))
+	if (!region_claim_process(r, self_page->pid, own_slot, &slot, &session))
 		return false;
 	if (atomic_load(&r->header->up) == FEED_GONE)
 		return false;
-	self_page->slot = slot;
+	self_page->slot = own_slot = slot;
 	self_page->key = (uint64_t)attaches << 32 | session;
 	set_state(SELF_READY);
 	return true;

@@ -66,6 +66,14 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 
+void attribute_read_unknown(struct thread *t)
+{
+	struct feed_context owner = *inherited(t);
+
+	if (t->attribution.mode != ATTRIBUTION_LOST)
+		turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+}
+
 void attribute_write(struct thread *t, const struct feed_context *request)
 {
 	turn(t, request, ATTRIBUTION_AFTER, request);

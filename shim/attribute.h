@@ -34,6 +34,8 @@ void attribute_write(struct thread *thread, const struct feed_context *request);
 void attribute_other(struct thread *thread);
 /* The thread is about to wait for readiness of many descriptors. */
 void attribute_wait(struct thread *thread);
+/* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */
+void attribute_read_unknown(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
 /* A number for a new request, never 0. */

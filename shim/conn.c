@@ -29,6 +29,7 @@ struct conn {
 	_Atomic unsigned char broken;
 	unsigned char kind;
 	unsigned char answered;	     /* bytes went out since the live request's head */
+	unsigned char pipelined;     /* a head came before the one before it was answered */
 	struct feed_context request; /* the live request; no flags: none */
 	struct http1 parser;
 };
@@ -97,6 +98,7 @@ static void leave(struct conn *c)
 static void reset(struct conn *c, enum conn_kind kind)
 {
 	c->kind = (unsigned char)kind;
+	c->answered = c->pipelined = 0;
 	forget_request(c);
 	http1_init(&c->parser);
 	atomic_store_explicit(&c->broken, 0, memory_order_relaxed);
@@ -122,18 +124,19 @@ void conn_made(int fd)
 
 /*
  * Every inbound request gets an identity, traced or not: it replaces the one before it. If that was
- * not answered yet (pipelining), no call will tell the work for the one from that for the other.
+ * not answered yet (pipelining), no call will tell the work for the one from that for the other, nor
+ * which of them later answers belong to: the connection's requests have no ids from then on.
  */
 static void begin_request(struct conn *c)
 {
 	const struct http1_request *head = http1_request(&c->parser);
-	bool pipelined = c->request.flags && !c->answered;
 
+	c->pipelined |= c->request.flags && !c->answered;
 	forget_request(c);
 	c->answered = 0;
 	c->request.flags = FEED_CONTEXT_REQUEST;
 	c->request.request = attribute_number();
-	if (pipelined || !head->has_context || !(head->context.flags & TRACE_FLAG_SAMPLED))
+	if (c->pipelined || !head->has_context || !(head->context.flags & TRACE_FLAG_SAMPLED))
 		return;
 	c->request.flags |= FEED_CONTEXT_IDS;
 	memcpy(c->request.trace_id, head->context.trace_id, sizeof(c->request.trace_id));
@@ -166,7 +169,7 @@ static void tell_read(struct thread *t, const struct conn *c)
 	if (c->request.flags)
 		attribute_read(t, &c->request);
 	else
-		attribute_other(t);
+		attribute_read_unknown(t);
 }
 
 /* An entry of ours, entered; or NULL, and the thread was told. */

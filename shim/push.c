@@ -24,6 +24,26 @@ static void push_into(struct ring *ring, uint64_t stretch, const struct feed_con
 		count(FEED_COUNTER_event_lost, 1);
 }
 
+void push_ended(struct thread *t, uint32_t weight)
+{
+	struct feed_sample *record = NULL;
+
+	if (self_state() != SELF_READY)
+		return;
+	self_enter();
+	if (region_own_ring(region_get(), &t->ring, t->tid)) {
+		ring_enter(&t->ring);
+		record = ring_reserve(&t->ring, sizeof(*record));
+		if (record)
+			*record = (struct feed_sample){
+				.record = {.size = sizeof(*record), .kind = FEED_SAMPLE},
+				.weight = weight};
+		ring_leave(&t->ring);
+	}
+	count(record ? FEED_COUNTER_samples : FEED_COUNTER_ring_full, weight);
+	self_leave();
+}
+
 void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context *owner)
 {
 	if (self_state() != SELF_READY)

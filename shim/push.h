@@ -13,5 +13,7 @@ struct thread;
 
 /* Tell the agent whose a stretch was. A full ring drops it: its samples stay nobody's, counted. */
 void push_stretch(struct thread *thread, uint64_t stretch, const struct feed_context *owner);
+/* Periods of CPU time that the thread used after its last tick, by its end: nobody's, no stack. */
+void push_ended(struct thread *thread, uint32_t weight);
 
 #endif

@@ -114,8 +114,7 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 							     memory_order_acquire,
 							     memory_order_relaxed))
 			continue;
-		p->session = 1 + atomic_fetch_add_explicit(&r->header->sessions, 1,
-							   memory_order_relaxed);
+		p->session = 1 + atomic_fetch_add(&r->header->sessions, 1);
 		p->pid = pid;
 		p->parent = parent < FEED_PROCESSES ? parent : i;
 		p->boottime_ns = boottime_ns();
@@ -156,6 +155,19 @@ struct feed_ring *region_claim_ring(struct region *r, uint32_t slot, uint32_t se
 		return ring;
 	}
 	return NULL;
+}
+
+bool region_own_ring(struct region *r, struct ring *ring, int32_t tid)
+{
+	struct feed_ring *control;
+	uint8_t *data;
+
+	if (ring->control && ring->key == self_page->key)
+		return true;
+	control = region_claim_ring(r, self_page->slot, self_session(), tid, &data);
+	if (control)
+		ring_init(ring, control, data, r->ring_size, self_page->key);
+	return control;
 }
 
 void count(enum feed_counter what, uint64_t n)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "shim/feed.h"
+#include "shim/ring.h"
 
 /* Where the parts are. Private memory: a host never follows what the region itself says. */
 struct region {
@@ -58,6 +59,9 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 /* Claim a ring for a thread of the session. NULL: none free. */
 struct feed_ring *region_claim_ring(struct region *r, uint32_t slot, uint32_t session, int32_t tid,
 				    uint8_t **data);
+
+/* The thread's ring is one of this claim's, claimed now if need be. Inside (shim/self.h), READY. */
+bool region_own_ring(struct region *r, struct ring *ring, int32_t tid);
 
 /* Count, in the region when there is one; before that in private memory that the attach carries over. */
 void count(enum feed_counter what, uint64_t n);

@@ -119,20 +119,6 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 		atomic_store_explicit(&t->span.sampled, span->stretch, memory_order_relaxed);
 }
 
-static bool own_ring(struct thread *t, struct region *r)
-{
-	struct feed_ring *control;
-	uint8_t *data;
-
-	if (t->ring.control && t->ring.key == self_page->key)
-		return true;
-	control = region_claim_ring(r, self_page->slot, self_session(), t->tid, &data);
-	if (!control)
-		return false;
-	ring_init(&t->ring, control, data, r->ring_size, self_page->key);
-	return true;
-}
-
 static void take(struct thread *t, const ucontext_t *uc, uint32_t weight)
 {
 	struct region *r = region_get();
@@ -140,7 +126,7 @@ static void take(struct thread *t, const ucontext_t *uc, uint32_t weight)
 	uint32_t max = r->ring_size / 4 < FEED_STACK_MAX ? r->ring_size / 4 : FEED_STACK_MAX;
 	struct feed_sample *s;
 
-	if (!own_ring(t, r)) {
+	if (!region_own_ring(r, &t->ring, t->tid)) {
 		count(FEED_COUNTER_ring_none, weight);
 		return;
 	}
@@ -167,6 +153,7 @@ static void tick(struct thread *t, const ucontext_t *uc, uint32_t weight)
 void sample_handler(int signo, siginfo_t *info, void *ucontext)
 {
 	struct thread *t = &thread_self;
+	uint32_t weight;
 
 	if (!timer_is_ours(info)) {
 		count(FEED_COUNTER_foreign_signal, 1);
@@ -180,7 +167,9 @@ void sample_handler(int signo, siginfo_t *info, void *ucontext)
 		t->timer = THREAD_NO_TIMER;
 		return;
 	}
+	weight = 1 + (info->si_overrun > 0 ? (uint32_t)info->si_overrun : 0);
+	atomic_fetch_add_explicit(&t->credited, weight, memory_order_relaxed);
 	self_enter();
-	tick(t, ucontext, 1 + (info->si_overrun > 0 ? (uint32_t)info->si_overrun : 0));
+	tick(t, ucontext, weight);
 	self_leave();
 }

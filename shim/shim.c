@@ -188,6 +188,7 @@ __attribute__((destructor)) static void shim_end(void)
 	int saved = errno;
 
 	if (active) {
+		thread_settle();
 		observe_say();
 		if (self_page->pid == 1 && getpid() == 1)
 			attach_goodbye(attach_plan.config.exit_timeout_ms);

@@ -11,6 +11,7 @@
 
 #include "shim/attach.h"
 #include "shim/log.h"
+#include "shim/push.h"
 #include "shim/raw.h"
 #include "shim/region.h"
 #include "shim/self.h"
@@ -43,15 +44,39 @@ static void unlink_thread(struct thread *t)
 		t->next->previous = t->previous;
 }
 
-static void arm(struct thread *t)
+void thread_arm(struct thread *t)
 {
-	int id = self_state() == SELF_FAILED ? THREAD_NO_TIMER : timer_arm(t->tid);
+	int id = THREAD_NO_TIMER;
 
-	if (id < 0) {
-		id = THREAD_NO_TIMER;
-		count(FEED_COUNTER_timer_failed, 1);
+	atomic_store_explicit(&t->credited, 0, memory_order_relaxed);
+	t->phase.first_ns = 0;
+	if (self_state() != SELF_FAILED) {
+		id = timer_arm(t->tid, &t->phase);
+		if (id < 0)
+			count(FEED_COUNTER_timer_failed, 1);
 	}
-	t->timer = id;
+	t->timer = id < 0 ? THREAD_NO_TIMER : id;
+}
+
+void thread_settle(void)
+{
+	struct thread *t = &thread_self;
+	uint64_t due, credited;
+
+	if (!atomic_load_explicit(&t->registered, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&registry_lock);
+	if (t->timer != THREAD_NO_TIMER)
+		timer_disarm(t->timer);
+	else
+		t->phase.first_ns = 0;
+	t->timer = THREAD_NO_TIMER;
+	pthread_mutex_unlock(&registry_lock);
+	due = timer_due(t->tid, &t->phase);
+	credited = atomic_load_explicit(&t->credited, memory_order_relaxed);
+	t->phase.first_ns = 0;
+	if (due > credited && due - credited <= UINT32_MAX)
+		push_ended(t, (uint32_t)(due - credited));
 }
 
 void thread_main_stack(char **argv, uintptr_t *low, uintptr_t *high)
@@ -75,7 +100,7 @@ void thread_start(uintptr_t stack_low, uintptr_t stack_high)
 	atomic_store_explicit(&t->registered, 1, memory_order_relaxed);
 	pthread_mutex_lock(&registry_lock);
 	link_thread(t);
-	arm(t);
+	thread_arm(t);
 	pthread_mutex_unlock(&registry_lock);
 }
 
@@ -85,11 +110,9 @@ void thread_stop(void)
 
 	if (!atomic_load_explicit(&t->registered, memory_order_relaxed))
 		return;
+	thread_settle();
 	pthread_mutex_lock(&registry_lock);
 	unlink_thread(t);
-	if (t->timer != THREAD_NO_TIMER)
-		timer_disarm(t->timer);
-	t->timer = THREAD_NO_TIMER;
 	pthread_mutex_unlock(&registry_lock);
 	attribute_lost(t);
 	atomic_store_explicit(&t->registered, 0, memory_order_relaxed);
@@ -115,7 +138,7 @@ void thread_forked(void)
 	t->ring.control = NULL;
 	t->timer = THREAD_NO_TIMER;
 	link_thread(t);
-	arm(t);
+	thread_arm(t);
 }
 
 void thread_each(void (*fn)(struct thread *, void *), void *arg)

@@ -14,6 +14,7 @@
 #include "shim/attribute.h"
 #include "shim/ring.h"
 #include "shim/span.h"
+#include "shim/timer.h"
 
 #define THREAD_NO_TIMER (-1)
 
@@ -23,6 +24,10 @@ struct thread {
 	int32_t tid;
 	int32_t timer;	    /* kernel timer id, or THREAD_NO_TIMER; registry lock */
 	uint32_t ticks;	    /* written by the handler */
+	/* Weight delivered since the timer was armed, and its phase: what is due at the thread's end but
+	 * was not delivered, since the kernel looks at CPU timers only at its own ticks. */
+	_Atomic uint64_t credited;
+	struct timer_phase phase;
 	uintptr_t stack_low; /* what lies between may be read when the stack pointer does too */
 	uintptr_t stack_high;
 	struct ring ring;
@@ -33,10 +38,14 @@ struct thread {
 
 extern __thread struct thread thread_self __attribute__((tls_model("initial-exec")));
 
+/* APP, BOOT. Arm a timer for t, which the caller alone touches or whose registry lock it holds. */
+void thread_arm(struct thread *t);
 /* BOOT, APP. Register the calling thread and arm its timer; safe to call twice. */
 void thread_start(uintptr_t stack_low, uintptr_t stack_high);
 /* APP, the thread's last act, however it ends. */
 void thread_stop(void);
+/* APP, BOOT. The thread or its process is about to end: account for what its last ticks missed. */
+void thread_settle(void);
 /* APP, in a fork child: forget the other threads, claim a slot, arm the surviving thread. */
 void thread_forked(void);
 /* BOOT. The main thread's stack; argv as the constructor got it, or NULL. */

@@ -76,17 +76,34 @@ static long thread_cpu_clock(int tid)
 	return (long)(int)((~(unsigned)tid << 3) | 6U);
 }
 
-int timer_arm(int tid)
+static uint64_t cpu_ns(int tid)
 {
+	struct timespec now = {0};
+
+	raw2(SYS_clock_gettime, thread_cpu_clock(tid), &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+uint64_t timer_due(int tid, const struct timer_phase *phase)
+{
+	uint64_t now = cpu_ns(tid), first = phase->armed_ns + phase->first_ns;
+
+	return now < first || !phase->first_ns ? 0 : 1 + (now - first) / period_ns;
+}
+
+int timer_arm(int tid, struct timer_phase *phase)
+{
+	uint64_t first = 1 + random_below(period_ns);
 	struct timer_event event = {
 		.value = &cookie, .signo = timer_signo, .notify = SIGEV_THREAD_ID, .tid = tid};
 	struct itimerspec spec = {.it_interval = timespec_of(period_ns),
-				  .it_value = timespec_of(1 + random_below(period_ns))};
+				  .it_value = timespec_of(first)};
 	int id = -1;
 	long error = raw3(SYS_timer_create, thread_cpu_clock(tid), &event, &id);
 
 	if (error)
 		return (int)error;
+	*phase = (struct timer_phase){cpu_ns(tid), first};
 	error = raw4(SYS_timer_settime, id, 0, &spec, NULL);
 	if (error) {
 		raw1(SYS_timer_delete, id);

@@ -82,9 +82,7 @@ static void rearm(struct thread *t, void *unused_argument)
 	if (t->timer == THREAD_NO_TIMER)
 		return;
 	timer_disarm(t->timer);
-	t->timer = timer_arm(t->tid);
-	if (t->timer < 0)
-		t->timer = THREAD_NO_TIMER;
+	thread_arm(t);
 }
 
 /*

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim/attribute.c by scripts of what a thread does, and whose each sample turns out to be when the
+ * agent has read the ends of the stretches. push_stretch is ours here: it stands for the ring and
+ * the agent behind it.
+ *
+ * In a script: rX more of request X was read, wX something was written to its client, o any other
+ * call, e a wait for readiness, l a connection was lost; "." is a tick. Requests in lower case
+ * carry ids, in upper case they are untraced. The answer has a letter for each tick; "-" is
+ * nobody's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <ctype.h>
+#include <string.h>
+
+#include "shim/attribute.h"
+#include "shim/push.h"
+#include "shim/thread.h"
+
+#define TICKS_MAX 64
+
+struct tick {
+	uint64_t stretch;
+	bool open, ended;
+	char owner; /* what it says itself, then what its stretch's end says */
+};
+
+static struct thread thread;
+static struct tick ticks[TICKS_MAX];
+static unsigned tick_count, pushes;
+
+static struct feed_context request_of(char name)
+{
+	struct feed_context request = {.flags = FEED_CONTEXT_REQUEST, .request = (uint32_t)name};
+
+	if (islower(name)) {
+		request.flags |= FEED_CONTEXT_IDS;
+		memset(request.trace_id, name, sizeof(request.trace_id));
+		memset(request.span_id, name, sizeof(request.span_id));
+	}
+	return request;
+}
+
+static char name_of(const struct feed_context *context)
+{
+	struct feed_context expected;
+
+	if (!context->flags) {
+		static const struct feed_context nobody;
+
+		assert_memory_equal(context, &nobody, sizeof(nobody));
+		return '-';
+	}
+	expected = request_of((char)context->request);
+	assert_memory_equal(context, &expected, sizeof(expected));
+	return (char)context->request;
+}
+
+void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context *owner)
+{
+	assert_ptr_equal(t, &thread);
+	/* The next stretch is published before the end of this one is told. */
+	assert_true(span_read(&thread.span)->stretch > stretch);
+	pushes++;
+	for (unsigned i = 0; i < tick_count; i++) {
+		if (ticks[i].stretch != stretch)
+			continue;
+		assert_true(ticks[i].open && !ticks[i].ended);
+		ticks[i].owner = name_of(owner);
+		ticks[i].ended = true;
+	}
+}
+
+/* The handler. */
+static void tick(void)
+{
+	const struct span_copy *span = span_read(&thread.span);
+
+	assert_true(tick_count < TICKS_MAX);
+	ticks[tick_count++] = (struct tick){.stretch = span->stretch,
+					    .open = span->flags & FEED_SAMPLE_OPEN,
+					    .owner = name_of(&span->context)};
+	if (span->flags & FEED_SAMPLE_OPEN)
+		atomic_store(&thread.span.sampled, span->stretch);
+}
+
+static void do_step(const char **script)
+{
+	struct feed_context request;
+
+	switch (*(*script)++) {
+	case 'r':
+		request = request_of(*(*script)++);
+		attribute_read(&thread, &request);
+		break;
+	case 'w':
+		request = request_of(*(*script)++);
+		attribute_write(&thread, &request);
+		break;
+	case 'o':
+		attribute_other(&thread);
+		break;
+	case 'e':
+		attribute_wait(&thread);
+		break;
+	case 'l':
+		attribute_lost(&thread);
+		break;
+	case '.':
+		tick();
+		break;
+	case ' ':
+		break;
+	default:
+		fail_msg("no such step: %c", (*script)[-1]);
+	}
+}
+
+static void assert_owners(const char *script, const char *expected)
+{
+	const char *left = script;
+	char owners[TICKS_MAX + 1] = "";
+
+	memset(&thread, 0, sizeof(thread));
+	otel_thread_ctx_v1 = NULL;
+	tick_count = pushes = 0;
+	while (*left)
+		do_step(&left);
+	for (unsigned i = 0; i < tick_count; i++)
+		owners[i] = ticks[i].open && !ticks[i].ended ? '-' : ticks[i].owner;
+	if (strcmp(owners, expected) != 0)
+		fail_msg("\"%s\" gives \"%s\", not \"%s\"", script, owners, expected);
+}
+
+/* First: no later test can go back to before the first request. */
+static void before_the_first_request_no_sample_waits(void **state)
+{
+	assert_owners(". e . o . e . o . e", "-----");
+	assert_int_equal(pushes, 0);
+	for (unsigned i = 0; i < tick_count; i++)
+		assert_false(ticks[i].open);
+	assert_int_equal(attribute_number(), 1);
+	assert_int_equal(attribute_number(), 2);
+}
+
+/* nginx: wait, accept, read the head, write, log, read until EAGAIN, wait. */
+static void a_request_owns_from_its_head_to_the_next_wait(void **state)
+{
+	assert_owners("e . o . ra . wa . o . e .", "--aaa-");
+	assert_owners("e o ra . . wa . . o . o . e", "aaaaaa");
+	assert_owners("e rA . wA . o . e .", "AAA-");
+}
+
+static void requests_of_one_batch_follow_one_another(void **state)
+{
+	assert_owners("e ra . wa . o . rb . wb . o . e .", "aaabbb-");
+	assert_owners("e ra . rb . wb . rC . wC . e", "abbCC");
+}
+
+/* redis with its replies at the end of the turn: the write that ends a stretch claims it. */
+static void after_a_write_the_next_write_to_another_client_claims(void **state)
+{
+	assert_owners("e ra . rb . wa . wb . e", "abbb");
+	assert_owners("e ra . wa . wb . wC . e .", "abCC-");
+}
+
+static void streaming_belongs_to_the_one_stream(void **state)
+{
+	assert_owners("e ra . wa . o . wa . o . wa . e .", "aaaaaa-");
+}
+
+/* Callbacks: the head was read, the loop turned, the work runs, the answer is written. */
+static void work_without_a_known_request_is_claimed_by_the_write_it_ends_in(void **state)
+{
+	assert_owners("e . wa . e", "aa");
+	assert_owners("ra e . o . o . wa e", "aaa");
+	assert_owners("e . wA . wb", "Ab");
+}
+
+static void a_wait_or_another_head_ends_the_look_ahead(void **state)
+{
+	assert_owners("ra e . e . wa", "-a");
+	assert_owners("e . rb . wa", "-b");
+	assert_owners("e . e . e . wa .", "--a-");
+}
+
+static void a_write_to_one_client_leaves_the_work_for_another_its_owner(void **state)
+{
+	assert_owners("e ra . wb . e .", "ab-");
+}
+
+static void calls_that_mean_nothing_leave_the_request(void **state)
+{
+	assert_owners("e ra . o . o . ra . e .", "aaaa-");
+	assert_int_equal(ticks[0].stretch, ticks[3].stretch);
+}
+
+/* "Whatever the thread does is nobody's": until it is known again what it does. */
+static void nobody_claims_what_follows_a_lost_connection(void **state)
+{
+	assert_owners("e ra . l . wb . e .", "a-b-");
+	assert_owners("e . l . o . wb", "---");
+	assert_owners("e l . rb . wb . e .", "-bb-");
+	assert_owners("e l . e . wb", "-b");
+}
+
+static void what_was_not_settled_when_a_connection_is_lost_is_nobodys(void **state)
+{
+	assert_owners("e ra wa . l . e . wb", "--b");
+}
+
+static void only_stretches_with_open_samples_are_told(void **state)
+{
+	assert_owners("e ra wa o e ra wa rb wb e e e", "");
+	assert_int_equal(pushes, 0);
+	assert_owners("e ra . wa o . e", "aa");
+	assert_int_equal(pushes, 1);
+	assert_owners("e . . . wa", "aaa");
+	assert_int_equal(pushes, 1);
+}
+
+static void idle_waits_begin_no_stretch(void **state)
+{
+	uint64_t stretch;
+
+	assert_owners("e", "");
+	stretch = span_read(&thread.span)->stretch;
+	for (int i = 0; i < 100; i++)
+		attribute_wait(&thread);
+	assert_int_equal(span_read(&thread.span)->stretch, stretch);
+}
+
+static void an_answer_that_begins_early_does_not_cut_the_reading(void **state)
+{
+	assert_owners("e ra . wa . ra . wa . e .", "aaaa-");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(before_the_first_request_no_sample_waits),
+	    cmocka_unit_test(a_request_owns_from_its_head_to_the_next_wait),
+	    cmocka_unit_test(requests_of_one_batch_follow_one_another),
+	    cmocka_unit_test(after_a_write_the_next_write_to_another_client_claims),
+	    cmocka_unit_test(streaming_belongs_to_the_one_stream),
+	    cmocka_unit_test(work_without_a_known_request_is_claimed_by_the_write_it_ends_in),
+	    cmocka_unit_test(a_wait_or_another_head_ends_the_look_ahead),
+	    cmocka_unit_test(a_write_to_one_client_leaves_the_work_for_another_its_owner),
+	    cmocka_unit_test(calls_that_mean_nothing_leave_the_request),
+	    cmocka_unit_test(nobody_claims_what_follows_a_lost_connection),
+	    cmocka_unit_test(what_was_not_settled_when_a_connection_is_lost_is_nobodys),
+	    cmocka_unit_test(only_stretches_with_open_samples_are_told),
+	    cmocka_unit_test(idle_waits_begin_no_stretch),
+	    cmocka_unit_test(an_answer_that_begins_early_does_not_cut_the_reading),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim/conn.c: bytes on descriptor numbers to the request that a thread is on. The numbers need not
+ * be open. The thread has no ring, so what it would push goes nowhere; its record tells all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/conn.h"
+#include "shim/region.h"
+#include "shim/self.h"
+#include "shim/thread.h"
+
+#define FD 5
+#define TRACED(digit)                                                                              \
+	"GET /" digit " HTTP/1.1\r\nHost: shop\r\ntraceparent: 00-" digit digit digit digit        \
+	"f3577b34da6a3ce929d0e0e4-00f067aa0ba902" digit "-01\r\n\r\n"
+#define ONE TRACED("11")
+#define TWO TRACED("22")
+#define ANONYMOUS "GET /none HTTP/1.1\r\nHost: shop\r\n\r\n"
+
+static struct thread self, other;
+static struct feed_header header;
+static struct region region = {.header = &header};
+
+static int setup(void **state)
+{
+	memset(&self, 0, sizeof(self));
+	memset(&other, 0, sizeof(other));
+	memset(&header, 0, sizeof(header));
+	otel_thread_ctx_v1 = NULL;
+	atomic_store(&region_current, &region);
+	conn_closing_range(0, ~0U);
+	conn_accepted(&self, FD);
+	return 0;
+}
+
+static void receive(int fd, const char *text)
+{
+	conn_received(&self, fd, text, (ssize_t)strlen(text));
+}
+
+static unsigned counted(enum feed_counter what)
+{
+	return (unsigned)atomic_load(&header.counters[what]);
+}
+
+/* The first byte of the span's trace id; 0: a request without ids; -1: none. */
+static int working_on(const struct thread *t)
+{
+	const struct feed_context *context = &span_read(&t->span)->context;
+
+	if (!context->flags)
+		return -1;
+	assert_true(context->flags & FEED_CONTEXT_REQUEST && context->request);
+	return context->flags & FEED_CONTEXT_IDS ? context->trace_id[0] : 0;
+}
+
+static void a_traced_head_makes_its_request_the_threads(void **state)
+{
+	static const uint8_t span_id[] = {0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0x11};
+
+	receive(FD, ONE);
+	assert_int_equal(working_on(&self), 0x11);
+	assert_memory_equal(span_read(&self.span)->context.span_id, span_id, sizeof(span_id));
+	assert_int_equal(self.attribution.mode, ATTRIBUTION_ACTIVE);
+	conn_sent(&self, FD, 10);
+	assert_int_equal(self.attribution.mode, ATTRIBUTION_AFTER);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+static void a_head_is_seen_however_it_is_cut(void **state)
+{
+	for (size_t step = 1; step < sizeof(ONE); step++) {
+		setup(state);
+		for (size_t at = 0; at < strlen(ONE); at += step) {
+			size_t n = strlen(ONE) - at < step ? strlen(ONE) - at : step;
+
+			assert_int_equal(working_on(&self), -1);
+			conn_received(&self, FD, &ONE[at], (ssize_t)n);
+		}
+		assert_int_equal(working_on(&self), 0x11);
+	}
+}
+
+static void an_untraced_head_on_the_same_connection_ends_the_traced_one(void **state)
+{
+	uint32_t first;
+
+	receive(FD, ONE);
+	first = span_read(&self.span)->context.request;
+	conn_sent(&self, FD, 10);
+	receive(FD, ANONYMOUS);
+	assert_int_equal(working_on(&self), 0);
+	assert_int_not_equal(span_read(&self.span)->context.request, first);
+	conn_sent(&self, FD, 10);
+	receive(FD, TWO);
+	assert_int_equal(working_on(&self), 0x22);
+}
+
+static void an_unsampled_trace_lends_no_ids(void **state)
+{
+	char text[] = ONE;
+
+	*strstr(text, "-01\r\n\r\n") = 0;
+	strcat(text, "-00\r\n\r\n");
+	receive(FD, text);
+	assert_int_equal(working_on(&self), 0);
+}
+
+/* Whose work it is no call tells, and neither does an answer tell which of them it is for. */
+static void heads_before_an_answer_leave_the_connection_without_ids(void **state)
+{
+	uint32_t number;
+
+	receive(FD, ONE TWO);
+	number = span_read(&self.span)->context.request;
+	assert_int_equal(working_on(&self), 0);
+	conn_sent(&self, FD, 10);
+	assert_int_equal(span_read(&self.span)->context.request, number);
+	/* The second is still being worked on. */
+	receive(FD, ONE);
+	assert_int_equal(working_on(&self), 0);
+	assert_int_not_equal(span_read(&self.span)->context.request, number);
+	conn_closing(FD);
+	conn_accepted(&self, FD);
+	receive(FD, TWO);
+	assert_int_equal(working_on(&self), 0x22);
+}
+
+static void an_answer_between_two_heads_is_no_pipelining(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		receive(FD, i % 2 ? TWO : ONE);
+		assert_int_equal(working_on(&self), i % 2 ? 0x22 : 0x11);
+		conn_sent(&self, FD, 10);
+	}
+	/* The number's next connection does not inherit the answer. */
+	conn_closing(FD);
+	conn_accepted(&self, FD);
+	receive(FD, ONE TWO);
+	assert_int_equal(working_on(&self), 0);
+}
+
+static void the_body_belongs_to_its_head(void **state)
+{
+	receive(FD, "POST / HTTP/1.1\r\nContent-Length: 80\r\n"
+		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
+	attribute_wait(&self);
+	assert_int_equal(working_on(&self), -1);
+	receive(FD, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+static void vectors_are_read_up_to_what_came(void **state)
+{
+	char bytes[] = ONE TWO;
+	size_t half = 30, one = strlen(ONE);
+	struct iovec v[] = {
+	    {bytes, half}, {NULL, 0}, {bytes + half, one}, {bytes + half + one, one}};
+
+	conn_received_vector(&self, FD, v, 4, (ssize_t)one);
+	assert_int_equal(working_on(&self), 0x11);
+	conn_sent(&self, FD, 1);
+	/* The rest of the third buffer was not filled: the same call again would begin within TWO.
+	 */
+	conn_received_vector(&self, FD, (struct iovec[]){{bytes + one, one}}, 1, (ssize_t)one);
+	assert_int_equal(working_on(&self), 0x22);
+	attribute_wait(&self);
+	conn_received_vector(&self, FD, v, 0, 100);
+	assert_int_equal(working_on(&self), 0x22);
+}
+
+static void calls_that_moved_nothing_change_nothing(void **state)
+{
+	receive(FD, ONE);
+	conn_sent(&self, FD, 10);
+	conn_received(&self, FD, NULL, 0);
+	conn_received(&self, FD, NULL, -1);
+	conn_received_vector(&self, FD, NULL, 3, -1);
+	conn_sent(&self, FD, -1);
+	assert_int_equal(self.attribution.mode, ATTRIBUTION_AFTER);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+/* Every way in which the number 5 can come to mean something else. */
+static void closed(void)
+{
+	conn_closing(FD);
+}
+
+static void closed_by_range(void)
+{
+	conn_closing_range(3, FD);
+}
+
+static void closed_by_range_to_the_end(void)
+{
+	conn_closing_range(FD, ~0U);
+}
+
+static void made_anew(void)
+{
+	conn_made(FD);
+}
+
+static void accepted_anew(void)
+{
+	conn_accepted(&self, FD);
+}
+
+static void (*const ends[])(void) = {closed, closed_by_range, closed_by_range_to_the_end, made_anew,
+				     accepted_anew};
+
+static void a_number_that_means_something_else_lends_no_request(void **state)
+{
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		setup(state);
+		receive(FD, ONE);
+		attribute_wait(&self);
+		ends[i]();
+		receive(FD, "x");
+		assert_int_equal(working_on(&self), -1);
+		conn_sent(&self, FD, 10);
+		assert_int_equal(working_on(&self), -1);
+		assert_int_not_equal(self.attribution.mode, ATTRIBUTION_AFTER);
+	}
+}
+
+static void half_a_head_does_not_survive_its_descriptor(void **state)
+{
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		setup(state);
+		conn_received(&self, FD, ONE, 40);
+		ends[i]();
+		receive(FD, &ONE[40]);
+		assert_int_equal(working_on(&self), -1);
+	}
+}
+
+static void other_ranges_leave_the_connection(void **state)
+{
+	receive(FD, ONE);
+	attribute_wait(&self);
+	conn_closing_range(0, FD - 1);
+	conn_closing_range(FD + 1, ~0U);
+	conn_closing_range(FD + 1, FD - 1);
+	receive(FD, "");
+	conn_sent(&self, FD, 1);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+static void a_vfork_childs_close_is_not_ours(void **state)
+{
+	struct self *page = self_page, theirs = {.pid = getpid() + 1};
+
+	receive(FD, ONE);
+	attribute_wait(&self);
+	self_page = &theirs;
+	conn_closing(FD);
+	conn_closing_range(0, ~0U);
+	self_page = page;
+	conn_sent(&self, FD, 1);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+static void a_connection_that_is_not_http_is_never_parsed_again(void **state)
+{
+	receive(FD, "\x16\x03\x01");
+	receive(FD, ONE);
+	assert_int_equal(working_on(&self), -1);
+}
+
+/* A server may understand what we do not; its work is not the last request's that we understood. */
+static void a_head_that_is_not_understood_ends_what_the_connection_lends(void **state)
+{
+	receive(FD, ONE);
+	conn_sent(&self, FD, 10);
+	attribute_wait(&self);
+	receive(FD, "get / HTTP/1.1\r\n\r\n");
+	assert_int_equal(working_on(&self), -1);
+	conn_sent(&self, FD, 10);
+	assert_int_equal(working_on(&self), -1);
+}
+
+static void an_upgraded_connection_goes_on_for_its_request(void **state)
+{
+	receive(FD, "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
+	conn_sent(&self, FD, 10);
+	attribute_wait(&self);
+	receive(FD, "\x81\x05hello");
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+static void descriptors_above_the_table_are_counted_and_not_seen(void **state)
+{
+	conn_accepted(&self, CONN_FD_MAX);
+	conn_accepted(&self, INT32_MAX);
+	receive(CONN_FD_MAX, ONE);
+	conn_made(CONN_FD_MAX);
+	conn_closing(INT32_MAX);
+	conn_closing(-1);
+	assert_int_equal(working_on(&self), -1);
+	assert_int_equal(counted(FEED_COUNTER_conn_range), 2);
+	conn_accepted(&self, CONN_FD_MAX - 1);
+	receive(CONN_FD_MAX - 1, ONE);
+	assert_int_equal(working_on(&self), 0x11);
+	assert_int_equal(counted(FEED_COUNTER_conn_range), 2);
+}
+
+static void upstreams_and_files_end_a_tail_and_nothing_else(void **state)
+{
+	uint64_t stretch;
+
+	receive(FD, ONE);
+	stretch = span_read(&self.span)->stretch;
+	conn_sent(&self, FD + 1, 10);
+	conn_received(&self, FD + 1, "HTTP/1.1 200 OK\r\n", 17);
+	assert_int_equal(span_read(&self.span)->stretch, stretch);
+	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD + 1, 10);
+	assert_int_equal(span_read(&self.span)->stretch, stretch + 2);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+/* The second thread comes while the first is reading its bytes: when it touches their page. */
+static char *page;
+
+static void second_thread(int signo, siginfo_t *info, void *ucontext)
+{
+	if ((char *)info->si_addr < page || (char *)info->si_addr >= page + 4096)
+		_exit(99);
+	conn_received(&other, FD, TWO, (ssize_t)strlen(TWO));
+	mprotect(page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void two_threads_in_one_connection_at_once_give_it_up(void **state)
+{
+	struct sigaction action = {.sa_sigaction = second_thread, .sa_flags = SA_SIGINFO}, before;
+
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	strcpy(page, ONE);
+	mprotect(page, 4096, PROT_NONE);
+	sigaction(SIGSEGV, &action, &before);
+	conn_received(&self, FD, page, (ssize_t)strlen(ONE));
+	sigaction(SIGSEGV, &before, NULL);
+	munmap(page, 4096);
+	assert_int_equal(working_on(&other), -1);
+	assert_int_equal(counted(FEED_COUNTER_conn_busy), 1);
+	attribute_wait(&self);
+	receive(FD, TWO);
+	assert_int_equal(working_on(&self), -1);
+	/* The next connection with that number is a new start. */
+	conn_closing(FD);
+	conn_accepted(&self, FD);
+	receive(FD, TWO);
+	assert_int_equal(working_on(&self), 0x22);
+}
+
+static void a_forked_child_goes_on_with_a_copy(void **state)
+{
+	int status;
+	pid_t pid;
+
+	conn_received(&self, FD, ONE, 20);
+	pid = fork();
+	if (pid == 0) {
+		receive(FD, &TWO[20]);
+		_exit(working_on(&self) == 0x22 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	receive(FD, &ONE[20]);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_traced_head_makes_its_request_the_threads),
+	    TEST(a_head_is_seen_however_it_is_cut),
+	    TEST(an_untraced_head_on_the_same_connection_ends_the_traced_one),
+	    TEST(an_unsampled_trace_lends_no_ids),
+	    TEST(heads_before_an_answer_leave_the_connection_without_ids),
+	    TEST(an_answer_between_two_heads_is_no_pipelining),
+	    TEST(the_body_belongs_to_its_head),
+	    TEST(vectors_are_read_up_to_what_came),
+	    TEST(calls_that_moved_nothing_change_nothing),
+	    TEST(a_number_that_means_something_else_lends_no_request),
+	    TEST(half_a_head_does_not_survive_its_descriptor),
+	    TEST(other_ranges_leave_the_connection),
+	    TEST(a_vfork_childs_close_is_not_ours),
+	    TEST(a_connection_that_is_not_http_is_never_parsed_again),
+	    TEST(a_head_that_is_not_understood_ends_what_the_connection_lends),
+	    TEST(an_upgraded_connection_goes_on_for_its_request),
+	    TEST(descriptors_above_the_table_are_counted_and_not_seen),
+	    TEST(upstreams_and_files_end_a_tail_and_nothing_else),
+	    TEST(two_threads_in_one_connection_at_once_give_it_up),
+	    TEST(a_forked_child_goes_on_with_a_copy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim/peek.c over pages that can be read, that cannot, and that are not there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shim/peek.h"
+
+#define PAGES 6
+
+/* Pages 1 and 2 can be read, 3 cannot, 4 can, 0 and 5 are not there. */
+static uintptr_t base;
+
+static int setup(void **state)
+{
+	char *p = mmap(NULL, PAGES * PEEK_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	munmap(p, PEEK_PAGE);
+	munmap(p + 5 * PEEK_PAGE, PEEK_PAGE);
+	mprotect(p + PEEK_PAGE, PEEK_PAGE, PROT_READ);
+	mprotect(p + 3 * PEEK_PAGE, PEEK_PAGE, PROT_NONE);
+	base = (uintptr_t)p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	munmap((void *)(base + PEEK_PAGE), (PAGES - 2) * PEEK_PAGE);
+	return 0;
+}
+
+static void pages_answer_for_themselves(void **state)
+{
+	assert_false(peek_readable(base));
+	assert_true(peek_readable(base + PEEK_PAGE));
+	assert_true(peek_readable(base + 2 * PEEK_PAGE));
+	assert_false(peek_readable(base + 3 * PEEK_PAGE));
+	assert_true(peek_readable(base + 4 * PEEK_PAGE));
+	assert_false(peek_readable(base + 5 * PEEK_PAGE));
+}
+
+static void the_last_eight_bytes_of_a_mapping_are_its_last_word(void **state)
+{
+	uintptr_t end = base + 3 * PEEK_PAGE;
+
+	assert_true(peek_readable(end - 8));
+	for (uintptr_t i = 1; i < 8; i++)
+		assert_false(peek_readable(end - i));
+	assert_true(peek_readable(base + 2 * PEEK_PAGE - 4));
+}
+
+static void addresses_that_no_process_has_are_not_readable(void **state)
+{
+	assert_false(peek_readable(1));
+	assert_false(peek_readable(UINTPTR_MAX));
+	assert_false(peek_readable(UINTPTR_MAX - 7));
+	assert_false(peek_readable(0xffff800000000000));
+	assert_false(peek_readable(0x8000000000000000));
+	assert_int_equal(peek_extent(UINTPTR_MAX - PEEK_PAGE + 1, 100), 0);
+	assert_int_equal(peek_extent(UINTPTR_MAX, 1 << 20), 0);
+}
+
+static void an_extent_ends_where_reading_does(void **state)
+{
+	uintptr_t from = base + PEEK_PAGE;
+
+	assert_int_equal(peek_extent(from, 1 << 20), 2 * PEEK_PAGE);
+	assert_int_equal(peek_extent(from + 1000, 1 << 20), 2 * PEEK_PAGE - 1000);
+	assert_int_equal(peek_extent(from + 2 * PEEK_PAGE - 1, 1 << 20), 1);
+	assert_int_equal(peek_extent(from + 1000, 100), 100);
+	assert_int_equal(peek_extent(from, 2 * PEEK_PAGE), 2 * PEEK_PAGE);
+	assert_int_equal(peek_extent(from, PEEK_PAGE + 1), PEEK_PAGE + 1);
+	assert_int_equal(peek_extent(base, 1 << 20), 0);
+	assert_int_equal(peek_extent(base + 3 * PEEK_PAGE, 1 << 20), 0);
+	assert_int_equal(peek_extent(from, 0), 0);
+}
+
+static void asking_changes_neither_errno_nor_the_signal_mask(void **state)
+{
+	sigset_t before, after;
+
+	memset((void *)(base + 2 * PEEK_PAGE), 0xff, PEEK_PAGE);
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	errno = ENOSPC;
+	peek_readable(base + 2 * PEEK_PAGE);
+	peek_readable(base);
+	assert_int_equal(errno, ENOSPC);
+	sigprocmask(SIG_SETMASK, NULL, &after);
+	for (int s = 1; s < NSIG; s++)
+		assert_int_equal(sigismember(&after, s), sigismember(&before, s));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(pages_answer_for_themselves),
+	    TEST(the_last_eight_bytes_of_a_mapping_are_its_last_word),
+	    TEST(addresses_that_no_process_has_are_not_readable),
+	    TEST(an_extent_ends_where_reading_does),
+	    TEST(asking_changes_neither_errno_nor_the_signal_mask),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

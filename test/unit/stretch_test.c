@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/stretch.c: samples that wait for an owner get the right one, in time, and leak nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/stretch.h"
+
+/* What was settled: the owner's request number and the weight of each, in order. */
+static uint32_t owners[64];
+static uint64_t weights[64];
+static size_t settled_count;
+static struct stretch_table table;
+static struct stretches queue;
+static const struct frame no_frames[1];
+
+static void settled(void *arg, struct stack *stack, const struct feed_context *context,
+		    uint64_t weight)
+{
+	assert_ptr_equal(arg, &table);
+	assert_non_null(stack);
+	if (settled_count < 64) {
+		owners[settled_count] = context->request;
+		weights[settled_count] = weight;
+	}
+	settled_count++;
+}
+
+static int setup(void **state)
+{
+	table = (struct stretch_table){.settled = settled, .arg = &table};
+	queue = (struct stretches){0};
+	settled_count = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	stretch_expire(&table, &queue, 0, 0);
+	return table.pending != 0;
+}
+
+static void hold(uint64_t stretch, uint64_t weight, uint64_t now)
+{
+	struct stack *stack = stack_new(no_frames, 0, true);
+
+	assert_non_null(stack);
+	stretch_hold(&table, &queue, stretch, stack, weight, now);
+}
+
+static void end(uint64_t stretch, uint32_t request)
+{
+	struct feed_context owner = {.flags = FEED_CONTEXT_REQUEST, .request = request};
+
+	stretch_end(&table, &queue, stretch, &owner);
+}
+
+#define ASSERT_OWNERS(...)                                                                         \
+	do {                                                                                       \
+		const uint32_t expected[] = {__VA_ARGS__};                                         \
+		assert_int_equal(settled_count, sizeof(expected) / sizeof(expected[0]));           \
+		assert_memory_equal(owners, expected, sizeof(expected));                           \
+	} while (0)
+
+static void a_stretchs_samples_get_its_owner_and_keep_their_weight(void **state)
+{
+	hold(7, 1, 0);
+	hold(7, 30, 0);
+	assert_int_equal(settled_count, 0);
+	end(7, 42);
+	ASSERT_OWNERS(42, 42);
+	assert_int_equal(weights[0], 1);
+	assert_int_equal(weights[1], 30);
+	assert_int_equal(table.pending, 0);
+}
+
+static void later_stretches_go_on_waiting(void **state)
+{
+	hold(7, 1, 0);
+	hold(8, 1, 0);
+	end(7, 42);
+	ASSERT_OWNERS(42);
+	assert_int_equal(table.pending, 1);
+	end(8, 43);
+	ASSERT_OWNERS(42, 43);
+}
+
+static void a_stretch_whose_end_was_lost_is_nobodys(void **state)
+{
+	hold(5, 1, 0);
+	hold(6, 1, 0);
+	hold(9, 1, 0);
+	end(9, 42);
+	ASSERT_OWNERS(0, 0, 42);
+}
+
+static void an_end_that_nobody_waits_for_is_nothing(void **state)
+{
+	end(3, 42);
+	hold(7, 1, 0);
+	end(6, 42);
+	assert_int_equal(settled_count, 0);
+	assert_int_equal(table.pending, 1);
+}
+
+static void the_queue_can_be_used_again_after_it_was_empty(void **state)
+{
+	for (uint64_t i = 1; i < 20; i++) {
+		hold(i, 1, 0);
+		end(i, (uint32_t)i);
+		assert_int_equal(owners[i - 1], i);
+	}
+	assert_null(queue.first);
+	assert_null(queue.last);
+}
+
+static void what_waited_too_long_is_nobodys_and_younger_ones_stay(void **state)
+{
+	hold(1, 1, 100);
+	hold(2, 1, 200);
+	stretch_expire(&table, &queue, 250, 150);
+	assert_int_equal(settled_count, 0);
+	stretch_expire(&table, &queue, 251, 150);
+	ASSERT_OWNERS(0);
+	end(2, 42);
+	ASSERT_OWNERS(0, 42);
+}
+
+static void at_the_end_of_a_ring_all_are_nobodys(void **state)
+{
+	hold(1, 1, 100);
+	hold(2, 1, 100);
+	stretch_expire(&table, &queue, 100, 0);
+	ASSERT_OWNERS(0, 0);
+	assert_int_equal(table.pending, 0);
+}
+
+static void above_the_bound_samples_are_nobodys_at_once(void **state)
+{
+	for (uint64_t i = 0; i < STRETCH_PENDING_MAX; i++)
+		hold(i, 1, 0);
+	assert_int_equal(settled_count, 0);
+	assert_int_equal(table.pending, STRETCH_PENDING_MAX);
+	hold(STRETCH_PENDING_MAX, 5, 0);
+	ASSERT_OWNERS(0);
+	assert_int_equal(weights[0], 5);
+	end(0, 42);
+	ASSERT_OWNERS(0, 42);
+	hold(STRETCH_PENDING_MAX, 1, 0);
+	assert_int_equal(table.pending, STRETCH_PENDING_MAX);
+}
+
+static void numbers_that_go_backwards_wait_for_the_next_end_or_the_time(void **state)
+{
+	hold(9, 1, 0);
+	hold(3, 1, 0);
+	end(3, 42);
+	assert_int_equal(settled_count, 0);
+	end(9, 43);
+	ASSERT_OWNERS(43, 0);
+}
+
+static void rings_do_not_settle_each_others_samples(void **state)
+{
+	struct stretches second = {0};
+
+	hold(7, 1, 0);
+	stretch_hold(&table, &second, 7, stack_new(no_frames, 0, true), 1, 0);
+	end(7, 42);
+	ASSERT_OWNERS(42);
+	assert_int_equal(table.pending, 1);
+	stretch_expire(&table, &second, 0, 0);
+	ASSERT_OWNERS(42, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_stretchs_samples_get_its_owner_and_keep_their_weight),
+	    TEST(later_stretches_go_on_waiting),
+	    TEST(a_stretch_whose_end_was_lost_is_nobodys),
+	    TEST(an_end_that_nobody_waits_for_is_nothing),
+	    TEST(the_queue_can_be_used_again_after_it_was_empty),
+	    TEST(what_waited_too_long_is_nobodys_and_younger_ones_stay),
+	    TEST(at_the_end_of_a_ring_all_are_nobodys),
+	    TEST(above_the_bound_samples_are_nobodys_at_once),
+	    TEST(numbers_that_go_backwards_wait_for_the_next_end_or_the_time),
+	    TEST(rings_do_not_settle_each_others_samples),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handler's walk by compiled tables, against two oracles: glibc's backtrace() from the same place,
+ * and libunwind over a copy of the stack, for samples that a real timer takes wherever it hits.
+ */
+#include <execinfo.h>
+#include <pthread.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "agent/ehframe.h"
+#include "agent/maps.h"
+#include "agent/module.h"
+#include "agent/unwind_libunwind.h"
+#include "shim/regs.h"
+#include "shim/unwind.h"
+#include "shim/unwind_table.h"
+
+#define AREA (64U << 20)
+#define FRAMES 128
+#define SAMPLES 2000
+#define SLICE 65536
+
+static uint8_t *area;
+static struct unwind_tables tables;
+static struct maps maps;
+static struct modules *modules;
+static uintptr_t stack_high;
+
+/* What the agent publishes, for this very process. */
+static int publish(void **state)
+{
+	struct feed_snapshot *snapshot;
+	uint32_t at = 1U << 20; /* rows from here on; the snapshot before */
+	int fd = open("/proc/self/maps", O_RDONLY);
+
+	area = calloc(1, AREA);
+	snapshot = (struct feed_snapshot *)(area + 8);
+	modules = modules_new();
+	maps_init(&maps);
+	assert_int_equal(maps_read_fd(&maps, fd), 0);
+	close(fd);
+	for (size_t i = 0; i < maps.count; i++) {
+		const struct maps_entry *e = &maps.entries[i];
+		struct feed_mapping *m = &snapshot->mappings[snapshot->count];
+		struct ehframe_table table;
+		struct module *module;
+
+		if (strcmp(e->path, "[stack]") == 0)
+			stack_high = e->end;
+		if (!e->exec || strcmp(e->path, "[vsyscall]") == 0)
+			continue;
+		module = module_get(modules, e, getpid());
+		*m = (struct feed_mapping){.start = e->start, .end = e->end};
+		snapshot->count++;
+		if (module->anon || module->error ||
+		    ehframe_compile(module_frames(module), &table) != 0)
+			continue;
+		assert_true(at + ehframe_published_size(&table) < AREA);
+		ehframe_publish(&table, area + at);
+		m->rows_offset = at;
+		m->row_count = (uint32_t)table.count;
+		m->base = e->start - module_vaddr(module, e, e->start) + table.base;
+		at += (uint32_t)(ehframe_published_size(&table) + 7) & ~7U;
+		ehframe_release(&table);
+	}
+	tables = (struct unwind_tables){.base = area, .size = AREA, .snapshot = 8};
+	return 0;
+}
+
+static int release(void **state)
+{
+	modules_free(modules);
+	maps_release(&maps);
+	free(area);
+	return 0;
+}
+
+static uint64_t found[FRAMES];
+static size_t found_count;
+static bool found_complete;
+static void *expected[FRAMES];
+static int expected_count;
+
+__attribute__((noinline)) static void walk_here(void)
+{
+	ucontext_t uc;
+	struct unwind_stack stack;
+
+	getcontext(&uc);
+	stack = (struct unwind_stack){regs_sp(&uc) & ~(uintptr_t)7, stack_high};
+	found_count = unwind_frames((struct unwind_cursor){regs_pc(&uc), regs_sp(&uc), regs_fp(&uc), true},
+				  &stack, &tables, found, FRAMES, &found_complete);
+	expected_count = backtrace(expected, FRAMES);
+}
+
+__attribute__((noinline)) static int deep(int n)
+{
+	volatile char room[96];
+
+	room[0] = (char)n;
+	if (n)
+		return deep(n - 1) + room[0];
+	walk_here();
+	return room[0];
+}
+
+/* From the root up to walk_here's caller; below it a sanitizer's backtrace() has a frame of its own. */
+static void assert_same_callers(void)
+{
+	assert_true(found_complete);
+	assert_true(found_count > 2 && (size_t)expected_count >= found_count);
+	for (size_t i = 1; i < found_count; i++)
+		assert_int_equal(found[found_count - i] & ~FEED_FRAME_EXACT,
+				 (uintptr_t)expected[(size_t)expected_count - i]);
+}
+
+static void the_walk_agrees_with_backtrace(void **state)
+{
+	deep(20);
+	assert_same_callers();
+}
+
+static int compare(const void *a, const void *b)
+{
+	if (*(const int *)a == 7)
+		walk_here();
+	return *(const int *)a - *(const int *)b;
+}
+
+static void it_goes_through_functions_of_libc(void **state)
+{
+	int numbers[] = {9, 7, 8, 1};
+
+	qsort(numbers, 4, sizeof(int), compare);
+	assert_same_callers();
+}
+
+static void on_signal(int signo)
+{
+	walk_here();
+}
+
+static void it_goes_through_a_signal_frame(void **state)
+{
+	signal(SIGUSR1, on_signal);
+	raise(SIGUSR1);
+	assert_same_callers();
+}
+
+/* Taken by the timer; compared afterwards, outside the handler. */
+static struct taken {
+	uint64_t frames[FRAMES];
+	size_t count;
+	bool complete;
+	uint64_t regs[FEED_REGS];
+	uint64_t stack_address;
+	size_t stack_length;
+	uint8_t stack[SLICE] __attribute__((aligned(8)));
+} *taken;
+static volatile sig_atomic_t taken_count;
+
+/* Word by word, unseen by sanitizers: the stack has their red zones in it. */
+__attribute__((no_sanitize("address", "thread"))) static void copy(uint64_t *to, uintptr_t from,
+								    size_t n)
+{
+	for (size_t i = 0; i < n / 8; i++)
+		to[i] = ((volatile uint64_t *)from)[i];
+}
+
+static void on_tick(int signo, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	struct taken *s = &taken[taken_count];
+	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
+	struct unwind_stack stack = {from, stack_high};
+
+	if (taken_count == SAMPLES)
+		return;
+	s->count = unwind_frames(
+		(struct unwind_cursor){regs_pc(uc), regs_sp(uc), regs_fp(uc), true}, &stack,
+		&tables, s->frames, FRAMES, &s->complete);
+	regs_copy(s->regs, uc);
+	s->stack_address = from;
+	s->stack_length = stack_high - from < SLICE ? stack_high - from : SLICE;
+	copy((uint64_t *)s->stack, from, s->stack_length);
+	taken_count++;
+}
+
+/* A bit of everything that libc has: its assembly, its recursion, its calls back. */
+static void busy(void)
+{
+	static char text[65536], other[65536];
+	regex_t regex;
+	int numbers[512];
+
+	for (int i = 0; i < 512; i++)
+		numbers[i] = (i * 7919) % 512;
+	qsort(numbers, 512, sizeof(int), compare);
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(other, text, sizeof(text));
+	snprintf(text, sizeof(text), "%f %s %d", 3.25 * numbers[3], "abc", numbers[4]);
+	if (regcomp(&regex, "(a|b)*c[0-9]+x", REG_EXTENDED) == 0) {
+		regexec(&regex, "ababababc1234x", 0, NULL, 0);
+		regfree(&regex);
+	}
+	free(malloc((size_t)numbers[5] * 100 + 1));
+	(void)!getppid();
+}
+
+static bool same_walk(struct unwinder *unwinder, const struct taken *s)
+{
+	struct unwind_regs regs = {.pc = s->regs[16], .sp = s->regs[7]};
+	struct unwind_input input = {.regs = &regs,
+				     .stack = s->stack,
+				     .stack_addr = s->stack_address,
+				     .stack_len = s->stack_length,
+				     .maps = &maps,
+				     .pid = getpid()};
+	struct unwind_result result;
+	uint64_t pcs[FRAMES];
+	size_t n;
+
+	memcpy(regs.regs, s->regs, sizeof(regs.regs));
+	n = unwind_walk(unwinder, &input, pcs, FRAMES, &result);
+	if (n != s->count || result.truncated)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (pcs[i] != (s->frames[i] & ~FEED_FRAME_EXACT))
+			return false;
+	return true;
+}
+
+static void samples_of_a_timer_agree_with_libunwind(void **state)
+{
+	struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct itimerval every = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+	struct unwinder *unwinder = unwinder_new(modules);
+	int complete = 0, same = 0;
+	time_t start = time(NULL);
+
+#ifdef __SANITIZE_THREAD__
+	print_message("skipped: ThreadSanitizer delivers signals late, with a context of its own\n");
+	skip();
+#endif
+	taken = calloc(SAMPLES, sizeof(*taken));
+	sigaction(SIGPROF, &action, NULL);
+	setitimer(ITIMER_PROF, &every, NULL);
+	while (taken_count < SAMPLES && time(NULL) - start < 30)
+		busy();
+	setitimer(ITIMER_PROF, &never, NULL);
+	for (int i = 0; i < taken_count; i++) {
+		complete += taken[i].complete;
+		same += !taken[i].complete || same_walk(unwinder, &taken[i]);
+	}
+	print_message("%d samples, %d walked to the root, %d agree with libunwind\n",
+		      (int)taken_count, complete, same);
+	assert_true(taken_count > 100);
+	assert_true(complete >= taken_count * 0.99);
+	assert_true(same >= taken_count * 0.995);
+	unwinder_free(unwinder);
+	free(taken);
+}
+
+/* Tables that lie may cost a stack, never a host. */
+static void nonsense_in_the_tables_ends_the_walk(void **state)
+{
+	struct feed_snapshot *snapshot = (struct feed_snapshot *)(area + 8);
+	struct feed_mapping good = snapshot->mappings[0];
+	struct feed_mapping out;
+	uint32_t count = snapshot->count;
+
+	snapshot->count = UINT32_MAX;
+	assert_false(unwind_find_mapping(&tables, good.start, &out));
+	snapshot->count = count;
+	tables.snapshot = AREA - 4;
+	assert_false(unwind_find_mapping(&tables, good.start, &out));
+	tables.snapshot = 8;
+	tables.maps_epoch = 1;
+	assert_false(unwind_find_mapping(&tables, good.start, &out));
+	tables.maps_epoch = 0;
+	assert_true(unwind_find_mapping(&tables, good.start, &out));
+	out.rows_offset = AREA - 8;
+	out.row_count = 100;
+	assert_false(unwind_find_row(&tables, &out, good.start, &(struct feed_row){0}));
+	out.rows_offset = 3;
+	assert_false(unwind_find_row(&tables, &out, good.start, &(struct feed_row){0}));
+}
+
+static void a_step_never_leaves_the_stack(void **state)
+{
+	uintptr_t words[8] = {0};
+	struct unwind_stack stack = {(uintptr_t)words, (uintptr_t)(words + 8)};
+	struct feed_row up = {.cfa = FEED_CFA_SP, .cfa_offset = 1 << 30};
+	struct feed_row down = {.cfa = FEED_CFA_SP, .cfa_offset = -8};
+	struct feed_row odd = {.cfa = FEED_CFA_SP, .cfa_offset = 12};
+	struct unwind_cursor c = {1, (uintptr_t)words, 0, true};
+
+	assert_int_equal(unwind_apply(&c, &stack, &up), UNWIND_STUCK);
+	assert_int_equal(unwind_apply(&c, &stack, &down), UNWIND_STUCK);
+	assert_int_equal(unwind_apply(&c, &stack, &odd), UNWIND_STUCK);
+	c.fp = (uintptr_t)(words + 8);
+	assert_int_equal(unwind_frame_pointer(&c, &stack), UNWIND_STUCK);
+	c.fp = 1;
+	assert_int_equal(unwind_frame_pointer(&c, &stack), UNWIND_STUCK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_walk_agrees_with_backtrace),
+		cmocka_unit_test(it_goes_through_functions_of_libc),
+		cmocka_unit_test(it_goes_through_a_signal_frame),
+		cmocka_unit_test(samples_of_a_timer_agree_with_libunwind),
+		cmocka_unit_test(nonsense_in_the_tables_ends_the_walk),
+		cmocka_unit_test(a_step_never_leaves_the_stack),
+	};
+
+	return cmocka_run_group_tests(tests, publish, release);
+}
