@@ -33,7 +33,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 	-Wno-unused-parameter $(if $(WERROR),-Werror)
 BASE := -std=gnu11 -O2 -g -MMD -MP -I. -D_GNU_SOURCE -DSPANPROF_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS_EXTRA)
 # TSan does not model fences; the objects with one are not run under it.
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)$(if $(filter thread,$(SAN)), -Wno-tsan)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)$(if $(filter thread,$(SAN)), -Wno-tsan)$(if $(findstring undefined,$(SAN)), -fno-sanitize-recover=undefined)
 
 # The preloaded object: no lazy TLS, no lazy binding, nothing exported by accident, no stack
 # protector (a child that shares the host's memory runs some of it), no call the compiler invents.
@@ -42,9 +42,10 @@ SHIM_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-p
 SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,--as-needed \
 	-Wl,--no-undefined -Wl,-soname,libspanprof.so
 
-AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic
+AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic libdw liblzma
 AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell pkg-config --cflags $(AGENT_PKGS) 2>/dev/null)
-AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null)
+# libiberty is a static library and has no pkg-config file.
+AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null) -liberty
 
 shim_src  := $(sort $(wildcard shim/*.c))
 agent_src := $(sort $(wildcard agent/*.c))

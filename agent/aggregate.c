@@ -164,7 +164,8 @@ static struct entry *find_entry(struct aggregate *a, struct stack *stack,
 
 	if (*slot)
 		return &a->entries[*slot - 1];
-	if (!make_room(a))
+	/* Twice: what is folded for want of room still needs some. */
+	if (a->count >= 2 * AGGREGATE_ENTRIES_MAX || !make_room(a))
 		return NULL;
 	slot = find_slot(a->slots, a->slot_count, a->entries, stack, context);
 	a->entries[a->count] = (struct entry){.stack = stack, .context = *context};

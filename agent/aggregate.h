@@ -13,7 +13,7 @@
 #include "shim/feed.h"
 
 /* Above this many distinct (stack, labels), further ones keep only their stack's total: no ids. */
-#define AGGREGATE_ENTRIES_MAX 200000
+#define AGGREGATE_ENTRIES_MAX 200000 /* and above twice as many, new stacks are lost, and counted */
 
 struct module;
 

@@ -13,14 +13,19 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/client.h"
+#include "agent/jit.h"
 #include "agent/log.h"
 #include "agent/proc.h"
+#include "agent/publish.h"
 
 #define CLIENT_CHECK_NS 1000000000ULL	  /* between two looks whether a process has exec'ed */
-#define CLIENT_MAPS_NS 200000000ULL	  /* between two reads of a process's maps */
+#define CLIENT_MAPS_NS 20000000ULL /* between two reads of a process's maps, at least */
+#define CLIENT_MAPS_SHARE 50	   /* and at least so many times what the last one took */
+#define CLIENT_CLAIM_TURNS 100 /* of the agent's loop that a slot may be in the making */
 #define CLIENT_SILENT_NS 60000000000ULL /* a process that cannot be watched is gone after so long */
 
 /* [offset, offset + count * size) lies within the file, behind the header. */
@@ -42,10 +47,13 @@ static const char *check_header(struct client *c, const struct feed_header *h, u
 	if (!inside(h->processes_offset, h->process_count, sizeof(struct feed_process), file) ||
 	    !inside(h->rings_offset, h->ring_count, sizeof(struct feed_ring), file) ||
 	    !inside(h->maps_offset, h->maps_size, 1, file) ||
+	    !inside(h->tables_offset, h->tables_size, 1, file) || h->tables_size > UINT32_MAX ||
 	    !inside(h->data_offset, h->ring_count, h->ring_size, file) || h->rings_offset % 64)
 		return "its parts lie outside of it";
 	c->slots = (struct feed_process *)((uint8_t *)c->header + h->processes_offset);
 	c->controls = (struct feed_ring *)((uint8_t *)c->header + h->rings_offset);
+	c->tables = (uint8_t *)c->header + h->tables_offset;
+	c->tables_size = (uint32_t)h->tables_size;
 	c->data = (uint8_t *)c->header + h->data_offset;
 	c->ring_count = h->ring_count;
 	c->ring_size = h->ring_size;
@@ -66,6 +74,7 @@ static void check_config(struct feed_config *config)
 	end_text(config->server, sizeof(config->server));
 	end_text(config->output_dir, sizeof(config->output_dir));
 	end_text(config->log_file, sizeof(config->log_file));
+	end_text(config->debug_path, sizeof(config->debug_path));
 	if (config->period_ns < 1000000 || config->period_ns > 1000000000)
 		config->period_ns = 10000000;
 	if (config->upload_interval_ms < 1000 || config->upload_interval_ms > 600000)
@@ -116,6 +125,7 @@ static void close_fd(int *fd)
 struct client *client_new(int memfd, int pidfd, int maps, pid_t pid, const char **why)
 {
 	struct client *c = calloc(1, sizeof(*c));
+	pid_t own;
 
 	if (!c) {
 		*why = "out of memory";
@@ -128,7 +138,9 @@ struct client *client_new(int memfd, int pidfd, int maps, pid_t pid, const char 
 	c->first_pidfd = pidfd;
 	c->first_maps_fd = maps;
 	c->first_pid = pid;
-	c->foreign_pids = pidfd >= 0 && proc_pid_of(pidfd) != pid;
+	/* -1: ended and reaped already, as a daemon's first process is; its children may well live. */
+	own = pidfd >= 0 ? proc_pid_of(pidfd) : -1;
+	c->foreign_pids = own != -1 && own != pid;
 	*why = map_region(c);
 	if (*why) {
 		client_free(c);
@@ -152,6 +164,7 @@ static void process_free(struct process *p)
 	close_fd(&p->pidfd);
 	close_fd(&p->maps_fd);
 	mapset_put(p->mapset);
+	jit_process_free(p->jit);
 	free(p);
 }
 
@@ -159,6 +172,7 @@ void client_free(struct client *c)
 {
 	if (!c)
 		return;
+	publish_release(c);
 	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
 		process_free(c->processes[i]);
 	close_fd(&c->first_pidfd);
@@ -234,11 +248,29 @@ static bool has_ended(struct process *p, uint64_t now_ns)
 	return p->maps_fd >= 0 && proc_maps_gone(p->maps_fd);
 }
 
+/* Slots are claimed from the lowest free one, so no more than were ever claimed need a look; looking
+ * at the others would make memory of them. */
+uint32_t client_slots(const struct client *c)
+{
+	/* seq_cst: client_leave looks here after it has told that it leaves. */
+	uint32_t claims = atomic_load(&c->header->sessions);
+
+	return claims < FEED_PROCESSES - 1 ? claims + 1 : FEED_PROCESSES;
+}
+
+uint32_t client_rings(const struct client *c)
+{
+	uint32_t claims = atomic_load_explicit(&c->header->ring_hint, memory_order_relaxed);
+
+	return claims < c->ring_count ? claims : c->ring_count;
+}
+
 unsigned client_update(struct client *c, uint64_t now_ns)
 {
+	uint32_t slots = client_slots(c);
 	unsigned live = 0;
 
-	for (uint32_t i = 0; i < FEED_PROCESSES; i++) {
+	for (uint32_t i = 0; i < slots; i++) {
 		struct feed_process copy;
 		struct process *p = c->processes[i];
 
@@ -259,11 +291,12 @@ unsigned client_update(struct client *c, uint64_t now_ns)
 	return live;
 }
 
-void client_forget(struct client *c, uint32_t slot)
+void client_forget(struct client *c, uint32_t slot, uint64_t now_ns)
 {
 	struct process *p = c->processes[slot];
 
 	log_debug("process %d is gone", (int)p->pid);
+	publish_forget(c, p, now_ns);
 	c->processes[slot] = NULL;
 	c->process_count--;
 	process_free(p);
@@ -318,13 +351,29 @@ static void read_maps(struct client *c, struct process *p)
 	}
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+/* A runtime that starts maps code all the time, and what is in no known mapping has no name and no
+ * caller: read soon, but of a host with a great map not so often that it is all we do. */
 const struct maps *client_maps(struct client *c, struct process *p, bool stale, uint64_t now_ns)
 {
 	static const struct maps none;
+	uint64_t wait_ns = CLIENT_MAPS_SHARE * p->maps_cost_ns;
 
-	if ((!p->mapset || stale) && now_ns - p->maps_read_ns >= CLIENT_MAPS_NS) {
+	if (wait_ns < CLIENT_MAPS_NS)
+		wait_ns = CLIENT_MAPS_NS;
+	if ((!p->mapset || stale) && now_ns - p->maps_read_ns >= wait_ns) {
+		uint64_t start_ns = clock_ns();
+
 		p->maps_read_ns = now_ns;
 		read_maps(c, p);
+		p->maps_cost_ns = clock_ns() - start_ns;
 	}
 	return p->mapset ? &p->mapset->maps : &none;
 }
@@ -339,8 +388,12 @@ bool client_leave(struct client *c)
 	/* seq_cst on both sides: a host claims a slot and then looks at up (shim/region.c). */
 	uint32_t up = atomic_exchange(&c->header->up, FEED_GONE);
 
-	for (uint32_t i = 0; i < FEED_PROCESSES; i++) {
-		if (!c->processes[i] && atomic_load(&c->slots[i].state) != FEED_PROCESS_FREE) {
+	for (uint32_t i = 0; i < client_slots(c); i++) {
+		uint32_t state = c->processes[i] ? FEED_PROCESS_FREE : atomic_load(&c->slots[i].state);
+
+		/* Who died in the middle of a claim will never finish it. */
+		if (state == FEED_PROCESS_LIVE ||
+		    (state != FEED_PROCESS_FREE && c->waited_for_claim++ < CLIENT_CLAIM_TURNS)) {
 			atomic_store(&c->header->up, up);
 			return false;
 		}

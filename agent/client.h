@@ -15,6 +15,8 @@
 #include "agent/stretch.h"
 #include "shim/feed.h"
 
+struct jit_process;
+
 /* A memory map that a process and the children it forked may share. */
 struct mapset {
 	unsigned references;
@@ -29,10 +31,18 @@ struct process {
 	int maps_fd; /* bound to its address space; -1: not readable */
 	bool ended;
 	uint64_t maps_read_ns; /* when they were last read, agent's clock */
+	uint64_t maps_cost_ns; /* and how long that took */
 	uint64_t checked_ns;   /* when its end was last looked for */
 	uint64_t seen_ns;      /* when its last record came */
 	struct mapset *mapset;
+	/* publish.c's: what the slot's snapshot is, and of which map and epoch. */
+	uint32_t snapshot, published_epoch;
+	uint64_t published_generation;
+	struct jit_process *jit; /* jit.c's; NULL until a frame of run-time code came */
+	unsigned vain; /* walk.c's: how often a new map was of no help, up to a bound */
 };
+
+struct publication;
 
 /* The agent's side of one ring; what the region says is read anew each time. */
 struct ring_reader {
@@ -48,6 +58,8 @@ struct client {
 	/* Copies of the header's geometry, checked once; the region may change its own afterwards. */
 	struct feed_process *slots;
 	struct feed_ring *controls;
+	uint8_t *tables;
+	uint32_t tables_size;
 	uint8_t *data;
 	uint32_t ring_count, ring_size;
 	uint32_t maps_size;
@@ -56,9 +68,11 @@ struct client {
 	bool foreign_pids; /* its process numbers are those of another pid namespace */
 	int first_pidfd, first_maps_fd; /* of the attaching process, until its slot is seen; else -1 */
 	pid_t first_pid;
+	unsigned waited_for_claim;
 	uint32_t process_count; /* processes below that are not NULL */
 	struct process *processes[FEED_PROCESSES]; /* by slot */
 	struct ring_reader *readers; /* ring_count of them */
+	struct publication *publication; /* publish.c's */
 };
 
 /*
@@ -70,8 +84,11 @@ void client_free(struct client *client);
 
 /* Notice new processes in the slots, and the ends of known ones. Returns how many are live. */
 unsigned client_update(struct client *client, uint64_t now_ns);
+/* How many slots and rings there can be anything in. */
+uint32_t client_slots(const struct client *client);
+uint32_t client_rings(const struct client *client);
 /* The ended process's records are all drained: its slot is free again. */
-void client_forget(struct client *client, uint32_t slot);
+void client_forget(struct client *client, uint32_t slot, uint64_t now_ns);
 /* The process of a ring's claim, or NULL. */
 struct process *client_process(struct client *client, uint32_t slot, uint32_t session);
 /* Its memory map; read now if it is not known, or again if stale and not read very recently. */

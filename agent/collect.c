@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/collect.h"
+#include "agent/publish.h"
 #include "agent/stretch.h"
 #include "agent/walk.h"
 
@@ -15,6 +16,7 @@
 struct collect {
 	uint64_t period_ns;
 	struct modules *modules;
+	struct tables *tables;
 	struct walk *walk;
 	struct aggregate *aggregate;
 	struct stretch_table stretches;
@@ -62,8 +64,9 @@ struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns)
 	c->stretches.arg = c;
 	c->modules = modules_new();
 	c->walk = c->modules ? walk_new(c->modules) : NULL;
+	c->tables = tables_new();
 	c->aggregate = aggregate_new(unix_ns);
-	if (!c->walk || !c->aggregate) {
+	if (!c->walk || !c->tables || !c->aggregate) {
 		collect_free(c);
 		return NULL;
 	}
@@ -76,6 +79,7 @@ void collect_free(struct collect *c)
 		return;
 	aggregate_free(c->aggregate);
 	walk_free(c->walk);
+	tables_free(c->tables);
 	if (c->modules)
 		modules_free(c->modules);
 	free(c);
@@ -117,6 +121,9 @@ uint64_t collect_client(struct collect *c, struct client *client, uint64_t now_n
 	struct drain_sink sink = {c, take_sample, take_stretch, take_closed};
 
 	c->now_ns = now_ns;
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
+		if (client->processes[i])
+			publish_process(c->tables, c->modules, client, client->processes[i], now_ns);
 	return drain_client(client, &sink, now_ns);
 }
 

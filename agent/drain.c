@@ -147,31 +147,35 @@ static void free_ring(struct client *c, uint32_t index, const struct drain_sink 
 	atomic_store_explicit(&c->controls[index].state, FEED_RING_FREE, memory_order_release);
 }
 
-static void free_ended(struct client *c)
+static void free_ended(struct client *c, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
 		if (c->processes[i] && c->processes[i]->ended)
-			client_forget(c, i);
+			client_forget(c, i, now_ns);
 }
 
 uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t now_ns)
 {
+	uint32_t rings = client_rings(c);
 	uint64_t records = 0;
 
-	for (uint32_t i = 0; i < c->ring_count; i++) {
+	for (uint32_t i = 0; i < rings; i++) {
 		struct feed_ring *control = &c->controls[i];
 		uint32_t state = atomic_load_explicit(&control->state, memory_order_acquire);
 		uint32_t session = atomic_load_explicit(&control->session, memory_order_acquire);
 		struct process *p;
+		uint32_t slot;
 		uint64_t got;
 
 		if (state == FEED_RING_FREE || session == 0)
 			continue;
-		p = client_process(c, control->process, session);
+		/* Once: between a check and a use the host could change it. */
+		slot = *(const volatile uint32_t *)&control->process;
+		p = client_process(c, slot, session);
 		/* A claim whose process is not known yet is read at the next turn: client_update comes
 		 * first. One whose process was forgotten will never be written again. */
-		if (!p && (control->process >= FEED_PROCESSES ||
-			   atomic_load(&c->slots[control->process].state) == FEED_PROCESS_LIVE))
+		if (!p && (slot >= FEED_PROCESSES ||
+			   atomic_load(&c->slots[slot].state) == FEED_PROCESS_LIVE))
 			continue;
 		got = p ? drain_ring(c, i, p, sink) : 0;
 		if (got)
@@ -181,6 +185,6 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 		if (state == FEED_RING_RELEASED || !p || p->ended)
 			free_ring(c, i, sink);
 	}
-	free_ended(c);
+	free_ended(c, now_ns);
 	return records;
 }

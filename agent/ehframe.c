@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ROOM_MIN 256
 
@@ -178,4 +179,28 @@ const struct feed_row *ehframe_lookup(const struct ehframe_table *t, uint64_t va
 			hi = mid;
 	}
 	return &t->rows[lo];
+}
+
+size_t ehframe_published_size(const struct ehframe_table *table)
+{
+	if (!table->count)
+		return 0;
+	return table->count * sizeof(struct feed_row) +
+	       feed_index_count(table->rows[table->count - 1].start) * sizeof(uint32_t);
+}
+
+void ehframe_publish(const struct ehframe_table *table, void *to)
+{
+	uint32_t *index = (uint32_t *)((struct feed_row *)to + table->count);
+	uint64_t count, row = 0;
+
+	if (!table->count)
+		return;
+	memcpy(to, table->rows, table->count * sizeof(struct feed_row));
+	count = feed_index_count(table->rows[table->count - 1].start);
+	for (uint64_t i = 0; i < count; i++) {
+		while (row + 1 < table->count && table->rows[row + 1].start <= i * FEED_INDEX_BYTES)
+			row++;
+		index[i] = (uint32_t)row;
+	}
 }

@@ -36,6 +36,10 @@ struct ehframe_table {
 int ehframe_compile(const struct module_frames *frames, struct ehframe_table *out);
 void ehframe_release(struct ehframe_table *table);
 
+/* The table as it goes into a region: the rows and their index (shim/feed.h). */
+size_t ehframe_published_size(const struct ehframe_table *table);
+void ehframe_publish(const struct ehframe_table *table, void *to);
+
 /* The row of a link-time address, or NULL outside the table. */
 const struct feed_row *ehframe_lookup(const struct ehframe_table *table, uint64_t vaddr);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/export.h"
+#include "agent/jit.h"
 #include "agent/symbol.h"
 #include "pprof/encode.h"
 #include "pprof/profile.h"
@@ -18,6 +19,7 @@
 #define EXPORT_CACHE 4096
 #define EXPORT_TRUNCATED "[truncated stack]"
 #define EXPORT_UNKNOWN "[unknown]"
+#define EXPORT_ENDED "[ended between ticks]"
 
 /* Ids of the part being built, so that a frame is looked up by name once a part and not once a stack. */
 struct known_location {
@@ -92,7 +94,8 @@ static uint64_t make_location(struct export *e, const struct frame *f)
 	struct pprof_line lines[EXPORT_INLINE_MAX];
 	/* A return address belongs to the call before it. */
 	uint64_t vaddr = f->exact || f->module->anon ? f->vaddr : f->vaddr - 1;
-	size_t n = symbol_resolve(f->module, vaddr, names, EXPORT_INLINE_MAX);
+	size_t n = jit_resolve(f, names) ? 1 : symbol_resolve(f->module, vaddr, names,
+							      EXPORT_INLINE_MAX);
 	uint64_t mapping = f->module->anon ? 0 : mapping_of(e, f->module);
 
 	if (!mapping && !f->module->anon)
@@ -103,7 +106,8 @@ static uint64_t make_location(struct export *e, const struct frame *f)
 		if (!lines[i].function_id)
 			return 0;
 	}
-	return pprof_location(e->profile, mapping, vaddr, lines, n);
+	/* A name's number means nothing outside of this agent. */
+	return pprof_location(e->profile, mapping, f->module->anon ? 0 : vaddr, lines, n);
 }
 
 static uint64_t location_of(struct export *e, const struct frame *f)
@@ -168,8 +172,9 @@ static int add_entry(struct export *e, const struct entry *entry)
 
 	for (uint32_t i = 0; i < entry->stack->count && n < EXPORT_FRAMES_MAX; i++)
 		locations[n++] = location_of(e, &entry->stack->frames[i]);
-	if (entry->stack->truncated) {
-		locations[n] = note_of(e, n ? EXPORT_TRUNCATED : EXPORT_UNKNOWN);
+	if (entry->stack->truncated || n == 0) {
+		locations[n] = note_of(e, n ? EXPORT_TRUNCATED : entry->stack->truncated
+					  ? EXPORT_UNKNOWN : EXPORT_ENDED);
 		n++;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join.c - the abstract socket. AGENT. Non-blocking throughout: whoever connects has its message in
- * the socket before it goes on, and a connection without one is dropped.
+ * join.c - the abstract socket. AGENT. Whoever connects sends its message with the next call, which
+ * may still be to come when the connection is seen: it is waited for briefly, then dropped.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/join.h"
@@ -16,6 +18,7 @@
 
 #define JOIN_BACKLOG 512
 #define JOIN_FDS 3
+#define JOIN_MESSAGE_MS 100 /* the sender is between two system calls, but may have lost its CPU */
 
 static socklen_t address_of(const char *name, struct sockaddr_un *address)
 {
@@ -65,7 +68,8 @@ static int send_descriptors(int fd, const struct joined *mine)
 		char space[CMSG_SPACE(JOIN_FDS * sizeof(int))];
 	} control = {0};
 	int fds[JOIN_FDS] = {mine->memfd, mine->pidfd, mine->maps};
-	size_t bytes = (mine->maps >= 0 ? 3 : 2) * sizeof(int);
+	/* Their places tell what they are: without a pidfd the map has none. */
+	size_t bytes = (mine->pidfd < 0 ? 1 : mine->maps < 0 ? 2 : 3) * sizeof(int);
 	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 				.msg_controllen = CMSG_SPACE(bytes)};
 
@@ -124,7 +128,15 @@ static void close_all(const struct joined *j)
 			close(*fd);
 }
 
-static bool receive(int fd, struct joined *out)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool receive(int fd, int64_t until_ms, struct joined *out)
 {
 	struct feed_join message = {0};
 	struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
@@ -134,8 +146,14 @@ static bool receive(int fd, struct joined *out)
 	} control = {0};
 	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 				.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct pollfd sent = {.fd = fd, .events = POLLIN};
+	int64_t left_ms = until_ms - now_ms();
+	ssize_t n;
 
+	poll(&sent, 1, left_ms > 0 ? (int)left_ms : 0);
+	/* Who sends after this is told so; what was sent before is still there to be read. */
+	shutdown(fd, SHUT_RD);
+	n = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n < 0)
 		return false;
 	take_descriptors(&header, out);
@@ -149,13 +167,16 @@ static bool receive(int fd, struct joined *out)
 
 bool join_accept(int listener, struct joined *out)
 {
+	/* Together, however many come that say nothing: hosts wait for the agent's heartbeat. */
+	int64_t until_ms = now_ms() + JOIN_MESSAGE_MS;
+
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		bool good;
 
 		if (fd < 0)
 			return false;
-		good = same_user(fd) && receive(fd, out);
+		good = same_user(fd) && receive(fd, until_ms, out);
 		close(fd);
 		if (good)
 			return true;

@@ -24,10 +24,12 @@
 
 #include "agent/client.h"
 #include "agent/collect.h"
+#include "agent/counters.h"
 #include "agent/deliver.h"
 #include "agent/join.h"
 #include "agent/log.h"
 #include "agent/report.h"
+#include "agent/symbol.h"
 
 #define NSEC_PER_MSEC 1000000ULL
 #define NSEC_PER_SEC 1000000000ULL
@@ -69,14 +71,17 @@ static uint64_t clock_ns(clockid_t clock)
 static int become_ordinary(void)
 {
 	struct rlimit limit;
-	sigset_t mine, all;
+	sigset_t mine;
 
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	sigemptyset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	/* In one step: all came blocked, and a SIGTERM that is pending already must not end us. */
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGTERM);
+	sigaddset(&mine, SIGINT);
+	sigprocmask(SIG_SETMASK, &mine, NULL);
 	for (const int *r = (const int[]){RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, -1};
 	     *r >= 0; r++) {
 		if (getrlimit((__rlimit_resource_t)*r, &limit) == 0) {
@@ -87,10 +92,6 @@ static int become_ordinary(void)
 	setpriority(PRIO_PROCESS, 0, MAIN_NICE);
 	prctl(PR_SET_NAME, "spanprof-agent");
 	umask(022);
-	sigemptyset(&mine);
-	sigaddset(&mine, SIGTERM);
-	sigaddset(&mine, SIGINT);
-	sigprocmask(SIG_BLOCK, &mine, NULL);
 	return signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -151,6 +152,7 @@ static bool start(struct agent *a, const struct joined *first)
 			 *a->config.log_file ? a->config.log_file : NULL, first->pid);
 	if (error)
 		log_warn("cannot write the log to %s: %s", a->config.log_file, strerror(-error));
+	symbol_configure(a->config.debug_path, a->config.shorten_templates);
 	a->collect = collect_new(a->config.period_ns, unix_ns);
 	a->deliver = deliver_new(&a->config);
 	if (!a->collect || !a->deliver) {
@@ -214,6 +216,8 @@ static unsigned drain_all(struct agent *a, uint64_t now_ns)
 		live += mine;
 		/* Everything of it has ended and is drained; but a child may be claiming just now. */
 		if (mine == 0 && c->process_count == 0 && client_leave(c)) {
+			counters_look(c);
+			collect_expire(a->collect, c, now_ns, 0);
 			*link = c->next;
 			client_free(c);
 			continue;
@@ -228,8 +232,11 @@ static void upload(struct agent *a, uint64_t now_ns, bool final)
 	uint64_t unix_ns = clock_ns(CLOCK_REALTIME);
 	struct aggregate *done;
 
-	for (struct client *c = a->clients; c; c = c->next)
+	for (struct client *c = a->clients; c; c = c->next) {
 		collect_expire(a->collect, c, now_ns, final ? 0 : STRETCH_HOLD_NS);
+		counters_look(c);
+	}
+	counters_say();
 	done = collect_take(a->collect, unix_ns);
 	if (done)
 		deliver_interval(a->deliver, done, collect_program(a->collect), unix_ns);

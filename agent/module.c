@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MODULE_BUCKETS 1024	   /* power of two */
@@ -26,6 +27,8 @@ struct modules {
 	struct module *buckets[MODULE_BUCKETS];
 	size_t count;
 	struct module anon;
+	int roots[MODULE_ROOTS_MAX];
+	size_t root_count;
 };
 
 struct modules *modules_new(void)
@@ -37,6 +40,7 @@ struct modules *modules_new(void)
 	modules->anon.name = "[anon]";
 	modules->anon.path = "";
 	modules->anon.anon = true;
+	modules->anon.root = -1;
 	modules->anon.elf.fd = -1;
 	return modules;
 }
@@ -64,6 +68,8 @@ void modules_free(struct modules *modules)
 		}
 	}
 	module_release(&modules->anon);
+	while (modules->root_count)
+		close(modules->roots[--modules->root_count]);
 	free(modules);
 }
 
@@ -134,15 +140,39 @@ static void describe(struct module *m)
 	}
 }
 
-/* 0, also for a file that cannot be used; -errno when trying again later may help. */
-static int open_object(struct module *m, const struct maps_entry *entry, pid_t pid)
+/* The objects of a container share one descriptor of its root. Takes fd over. */
+static int keep_root(struct modules *modules, int fd)
 {
-	int fd;
+	struct stat st, other;
+
+	if (fd < 0)
+		return -1;
+	for (size_t i = 0; i < modules->root_count && !fstat(fd, &st); i++) {
+		if (fstat(modules->roots[i], &other) || other.st_dev != st.st_dev ||
+		    other.st_ino != st.st_ino)
+			continue;
+		close(fd);
+		return modules->roots[i];
+	}
+	if (modules->root_count == MODULE_ROOTS_MAX) {
+		close(fd);
+		return -1;
+	}
+	modules->roots[modules->root_count++] = fd;
+	return fd;
+}
+
+/* 0, also for a file that cannot be used; -errno when trying again later may help. */
+static int open_object(struct modules *modules, struct module *m, const struct maps_entry *entry,
+		       pid_t pid)
+{
+	int fd, root;
 
 	if (is_vdso(entry)) {
 		m->error = open_vdso(m);
 	} else {
-		fd = module_open(entry, pid);
+		fd = module_open_root(entry, pid, &root);
+		m->root = keep_root(modules, root);
 		m->error = fd < 0 ? fd : elf_file_open(&m->elf, fd);
 	}
 	if (m->error == -EMFILE || m->error == -ENFILE || m->error == -ENOMEM)
@@ -157,24 +187,26 @@ static int open_object(struct module *m, const struct maps_entry *entry, pid_t p
 }
 
 /* The process that failed to show a file may have been ending; the next one need not be. */
-static void try_again(struct module *m, const struct maps_entry *entry, pid_t pid)
+static void try_again(struct modules *modules, struct module *m, const struct maps_entry *entry,
+		      pid_t pid)
 {
 	if (m->error && m->error != -ENOEXEC && m->tries < MODULE_TRIES && pid != m->tried_pid)
-		open_object(m, entry, pid);
+		open_object(modules, m, entry, pid);
 }
 
-static struct module *module_new(const struct maps_entry *entry, pid_t pid)
+static struct module *module_new(struct modules *modules, const struct maps_entry *entry,
+				 pid_t pid)
 {
 	struct module *m = calloc(1, sizeof(*m));
 	const char *slash;
 
 	if (!m)
 		return NULL;
-	m->elf.fd = -1;
+	m->elf.fd = m->root = -1;
 	m->dev = entry->dev;
 	m->inode = entry->inode;
 	m->path = strdup(entry->path);
-	if (!m->path || open_object(m, entry, pid)) {
+	if (!m->path || open_object(modules, m, entry, pid)) {
 		module_release(m);
 		free(m->path);
 		free(m);
@@ -195,13 +227,13 @@ struct module *module_get(struct modules *modules, const struct maps_entry *entr
 	for (m = *bucket; m; m = m->next) {
 		if (m->inode == entry->inode && m->dev == entry->dev &&
 		    !strcmp(m->path, entry->path)) {
-			try_again(m, entry, pid);
+			try_again(modules, m, entry, pid);
 			return m;
 		}
 	}
 	if (modules->count >= MODULES_MAX)
 		return &modules->anon;
-	m = module_new(entry, pid);
+	m = module_new(modules, entry, pid);
 	if (!m)
 		return &modules->anon;
 	m->next = *bucket;

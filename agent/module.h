@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define MODULES_MAX 8192	       /* objects; any further one is shown as anonymous */
+#define MODULE_ROOTS_MAX 64	       /* root directories of containers that are kept open */
 #define MODULE_BUILD_ID_MAX 64	       /* bytes */
 #define MODULE_FRAMES_MAX (256u << 20) /* bytes of .eh_frame; the largest browsers have 40 MB */
 
@@ -32,6 +33,7 @@ struct module {
 	uint64_t dev, inode;
 	char *path;	  /* as the process sees it; "" for anonymous memory */
 	const char *name; /* last part of path, "[vdso]" or "[anon]" */
+	int root;	  /* directory that path is below; -1: our own root, or not known */
 	int error;	  /* why the file could not be used (-errno); such a module has no ELF */
 	bool anon;	  /* nothing but its name is known, and addresses in it mean nothing */
 	char build_id[2 * MODULE_BUILD_ID_MAX + 1]; /* hexadecimal, "" when there is none */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads .symtab, or .dynsym of a stripped object, of an untrusted file into a sorted table.
+ * Reads .symtab or .dynsym of an untrusted file into a sorted table.
  *
- * AGENT: called by symbol.c when a sample first falls into an object. Knows names and extents
- * only; demangling, lines and fallback names are other files' business.
+ * AGENT: called by symbol_source.c when a sample first falls into an object. Knows names and
+ * extents only; demangling, lines and fallback names are other files' business.
  */
 #include "agent/symbol_elf.h"
 
@@ -24,10 +24,9 @@ struct candidate {
 
 struct loader {
 	const struct elf_file *elf;
+	const struct symbol_elf *table;
 	struct candidate *found;
 	size_t count, room;
-	const char *strings;
-	uint64_t strings_len;
 };
 
 static const struct elf_file_section *section_of_type(const struct elf_file *elf, uint32_t type)
@@ -46,8 +45,9 @@ static bool names_code(const struct loader *l, const Elf64_Sym *sym)
 
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && !(type == STT_NOTYPE && sym->st_size))
 		return false;
-	if (sym->st_shndx >= l->elf->nsections || sym->st_name >= l->strings_len ||
-	    !l->strings[sym->st_name])
+	if (sym->st_shndx >= l->elf->nsections || !sym->st_name ||
+	    sym->st_name >= l->table->strings_len ||
+	    (l->table->strings && !l->table->strings[sym->st_name]))
 		return false;
 	sec = &l->elf->sections[sym->st_shndx];
 	return (sec->flags & SHF_EXECINSTR) && sym->st_value >= sec->addr &&
@@ -118,11 +118,13 @@ static int compare(uint64_t a, uint64_t b)
  * By address, and of several names of one address the best first: typed over untyped, any
  * visible one over a local one, then the fewest leading underscores, because the documented name
  * is often the weak alias (read, not __read), then global over weak, shorter, alphabetical.
+ * Names that are not in memory do not take part.
  */
 static int by_address_then_worth(const void *pa, const void *pb, void *arg)
 {
 	const struct candidate *a = pa, *b = pb;
-	const char *na = (const char *)arg + a->name, *nb = (const char *)arg + b->name;
+	const char *na = arg ? (const char *)arg + a->name : "";
+	const char *nb = arg ? (const char *)arg + b->name : "";
 	int c = compare(a->start, b->start);
 
 	c = c ? c : compare(a->type == STT_NOTYPE, b->type == STT_NOTYPE);
@@ -174,7 +176,7 @@ static void nest(struct symbol_elf *table)
 }
 
 static int read_strings(struct symbol_elf *table, const struct elf_file *elf,
-			const struct elf_file_section *sec, uint64_t *len)
+			const struct elf_file_section *sec)
 {
 	const struct elf_file_section *str;
 	uint8_t *bytes;
@@ -187,23 +189,22 @@ static int read_strings(struct symbol_elf *table, const struct elf_file *elf,
 		return -ENOEXEC;
 	err = elf_file_copy(elf, str->offset, str->size, SYMBOL_ELF_STRINGS_MAX, &bytes);
 	table->strings = (char *)bytes;
-	*len = str->size;
-	return err;
+	table->strings_offset = str->offset;
+	table->strings_len = str->size;
+	return err == -EFBIG ? 0 : err;
 }
 
-int symbol_elf_load(struct symbol_elf *table, const struct elf_file *elf)
+int symbol_elf_load(struct symbol_elf *table, const struct elf_file *elf, uint32_t type)
 {
-	struct loader l = {.elf = elf};
-	const struct elf_file_section *sec = section_of_type(elf, SHT_SYMTAB);
+	struct loader l = {.elf = elf, .table = table};
+	const struct elf_file_section *sec = section_of_type(elf, type);
 	int err;
 
 	memset(table, 0, sizeof(*table));
 	if (!sec)
-		sec = section_of_type(elf, SHT_DYNSYM);
-	if (!sec)
 		return 0;
-	err = read_strings(table, elf, sec, &l.strings_len);
-	l.strings = table->strings;
+	table->elf = elf;
+	err = read_strings(table, elf, sec);
 	if (!err)
 		err = scan(&l, sec);
 	if (err)
@@ -228,7 +229,14 @@ void symbol_elf_release(struct symbol_elf *table)
 {
 	free(table->entries);
 	free(table->strings);
+	free(table->name);
 	memset(table, 0, sizeof(*table));
+}
+
+size_t symbol_elf_bytes(const struct symbol_elf *table)
+{
+	return table->count * sizeof(*table->entries) + (table->strings ? table->strings_len : 0) +
+	       (table->name ? SYMBOL_ELF_NAME_MAX + 2 : 0);
 }
 
 const struct symbol_elf_entry *symbol_elf_find(const struct symbol_elf *table, uint64_t vaddr)
@@ -253,14 +261,28 @@ const struct symbol_elf_entry *symbol_elf_find(const struct symbol_elf *table, u
 	return NULL;
 }
 
+/* A copy out of the file, as much of it as a name may be long. */
+static char *read_name(struct symbol_elf *table, uint32_t at)
+{
+	uint64_t left = table->strings_len - at;
+	size_t n = left < SYMBOL_ELF_NAME_MAX + 1 ? (size_t)left : SYMBOL_ELF_NAME_MAX + 1;
+
+	if (!table->name)
+		table->name = malloc(SYMBOL_ELF_NAME_MAX + 2);
+	if (!table->name || elf_file_read(table->elf, table->strings_offset + at, table->name, n))
+		return NULL;
+	table->name[n] = '\0';
+	return table->name;
+}
+
 const char *symbol_elf_name(struct symbol_elf *table, const struct symbol_elf_entry *entry)
 {
-	char *name = table->strings + entry->name;
-	size_t n = strnlen(name, SYMBOL_ELF_NAME_MAX + 1);
-	char *at = memchr(name, '@', n);
+	char *name = table->strings ? table->strings + entry->name : read_name(table, entry->name);
+	size_t n = name ? strnlen(name, SYMBOL_ELF_NAME_MAX + 1) : 0;
+	char *at = n ? memchr(name, '@', n) : NULL;
 
 	/* "memcpy@@GLIBC_2.14" in .symtab: the version is not part of the function's name. */
 	if (at > name)
 		*at = '\0';
-	return at > name || n <= SYMBOL_ELF_NAME_MAX ? name : NULL;
+	return n && (at > name || n <= SYMBOL_ELF_NAME_MAX) ? name : NULL;
 }

@@ -10,11 +10,12 @@
 
 #include "agent/elf_file.h"
 
-#define SYMBOL_ELF_MAX (4u << 20)	    /* functions; any further ones are dropped */
-#define SYMBOL_ELF_SCAN_MAX (16u << 20)	    /* symbols of any kind looked at */
-#define SYMBOL_ELF_STRINGS_MAX (512u << 20) /* bytes of names */
-#define SYMBOL_ELF_NAME_MAX 65535	    /* bytes of one name */
-#define SYMBOL_ELF_NEST_MAX 32		    /* enclosing symbols followed in one lookup */
+#define SYMBOL_ELF_MAX (3u << 19)	/* functions; any further ones are dropped */
+#define SYMBOL_ELF_SCAN_MAX (16u << 20) /* symbols of any kind looked at */
+#define SYMBOL_ELF_STRINGS_MAX                                                                     \
+	(16u << 20)		  /* bytes of names kept; of more, each is read when asked for */
+#define SYMBOL_ELF_NAME_MAX 65535 /* bytes of one name */
+#define SYMBOL_ELF_NEST_MAX 32	  /* enclosing symbols followed in one lookup */
 
 struct symbol_elf_entry {
 	uint64_t start, end;
@@ -27,17 +28,24 @@ struct symbol_elf_entry {
 struct symbol_elf {
 	struct symbol_elf_entry *entries;
 	size_t count;
-	char *strings;
+	const struct elf_file *elf; /* borrowed */
+	uint64_t strings_offset, strings_len;
+	char *strings; /* NULL: too many to be kept */
+	char *name;    /* the one that was asked for last */
 };
 
-/* 0, also when the object has no symbols; -errno leaves the table empty. */
-int symbol_elf_load(struct symbol_elf *table, const struct elf_file *elf);
+/*
+ * Symbols of one kind (SHT_SYMTAB or SHT_DYNSYM). 0, also when the object has none; -errno leaves
+ * the table empty. elf outlives the table.
+ */
+int symbol_elf_load(struct symbol_elf *table, const struct elf_file *elf, uint32_t type);
 void symbol_elf_release(struct symbol_elf *table);
+size_t symbol_elf_bytes(const struct symbol_elf *table);
 
 /* The function that vaddr lies inside, or NULL: a neighbour's name is never given. */
 const struct symbol_elf_entry *symbol_elf_find(const struct symbol_elf *table, uint64_t vaddr);
 
-/* Its name, or NULL when that is over-long. */
+/* Its name, or NULL when that is over-long or unreadable. Valid until the next call. */
 const char *symbol_elf_name(struct symbol_elf *table, const struct symbol_elf_entry *entry);
 
 #endif

@@ -7,16 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/jit.h"
 #include "agent/unwind_libunwind.h"
 #include "agent/walk.h"
 
 #define WALK_REG_SP 7 /* DWARF numbers of x86-64 */
 #define WALK_REG_PC 16
+#define WALK_RETRY_NS 20000000ULL /* doubled for each time that it was in vain */
+#define WALK_VAIN_MAX 6
 #define WALK_OWN_LIBRARY "libspanprof.so"
 
 struct walk {
 	struct modules *modules;
 	struct unwinder *unwinder;
+	struct jit *jit;
 	struct module *program;
 };
 
@@ -28,8 +32,9 @@ struct walk *walk_new(struct modules *modules)
 		return NULL;
 	w->modules = modules;
 	w->unwinder = unwinder_new(modules);
-	if (!w->unwinder) {
-		free(w);
+	w->jit = jit_new();
+	if (!w->unwinder || !w->jit) {
+		walk_free(w);
 		return NULL;
 	}
 	return w;
@@ -40,6 +45,7 @@ void walk_free(struct walk *w)
 	if (!w)
 		return;
 	unwinder_free(w->unwinder);
+	jit_free(w->jit);
 	free(w);
 }
 
@@ -71,40 +77,80 @@ static size_t finish(struct walk *w, const struct drained_sample *s, const struc
 	return unwind_walk(w->unwinder, &input, pcs, WALK_FRAMES_MAX, result);
 }
 
-static bool frame_of(struct walk *w, const struct maps *maps, pid_t pid, uint64_t pc, bool exact,
-		     struct frame *frame)
+/* The handler walked it all. As many frames as there is room for is a stack cut at its root side. */
+static size_t take_frames(const struct drained_sample *s, uint64_t *pcs, struct unwind_result *result)
+{
+	size_t n = s->frame_count < WALK_FRAMES_MAX ? s->frame_count : WALK_FRAMES_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		pcs[i] = s->frames[i] & ~FEED_FRAME_EXACT;
+		if (s->frames[i] & FEED_FRAME_EXACT)
+			result->exact[i / 64] |= 1ULL << i % 64;
+	}
+	result->truncated = n == WALK_FRAMES_MAX;
+	return n;
+}
+
+static bool frame_of(struct walk *w, const struct drained_sample *s, const struct maps *maps,
+		     uint64_t now_ns, uint64_t pc, bool exact, struct frame *frame)
 {
 	/* A return address may be the first byte behind a function that never returns. */
-	const struct maps_entry *entry = maps_find(maps, exact ? pc : pc - 1);
+	uint64_t within = exact ? pc : pc - 1;
+	const struct maps_entry *entry = maps_find(maps, within);
 
 	if (!entry)
 		return false;
-	frame->module = module_get(w->modules, entry, pid);
+	frame->module = module_get(w->modules, entry, s->process->pid);
 	frame->vaddr = frame->module->anon ? 0 : module_vaddr(frame->module, entry, pc);
 	frame->exact = exact;
+	if (frame->module->anon)
+		jit_frame(w->jit, s->client, s->process, maps, within, now_ns, frame);
 	return true;
+}
+
+/*
+ * A walk that got lost may have met code that was mapped since the map was read. Or it gets lost there
+ * every time: then reading the map over and over would be all that comes of it.
+ */
+static size_t finish_again(struct walk *w, const struct drained_sample *s, uint64_t now_ns,
+			   uint64_t *pcs, size_t n, struct unwind_result *result)
+{
+	struct process *p = s->process;
+	const struct maps *maps = client_maps(s->client, p, false, now_ns);
+	uint64_t generation = maps->generation;
+
+	if (!result->truncated || now_ns - p->maps_read_ns < WALK_RETRY_NS << p->vain)
+		return n;
+	maps = client_maps(s->client, p, true, now_ns);
+	if (maps->generation != generation)
+		n = finish(w, s, maps, pcs, result);
+	p->vain = !result->truncated ? 0 : p->vain < WALK_VAIN_MAX ? p->vain + 1 : WALK_VAIN_MAX;
+	return n;
 }
 
 struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64_t now_ns)
 {
-	struct unwind_result result = {.exact = {1}};
+	struct unwind_result result = {0};
 	uint64_t pcs[WALK_FRAMES_MAX] = {0};
 	struct frame frames[WALK_FRAMES_MAX];
 	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
 	size_t n, count = 0;
-	uint64_t pc = s->regs ? s->regs[WALK_REG_PC] : s->frame_count ? s->frames[0] : 0;
+	uint64_t pc = s->regs ? s->regs[WALK_REG_PC]
+			      : s->frame_count ? s->frames[0] & ~FEED_FRAME_EXACT : 0;
 
+	/* Nothing to walk: the rest of a thread that ended between two ticks. */
+	if (!pc)
+		return stack_new(frames, 0, false);
 	if (!maps_find(maps, pc))
 		maps = client_maps(s->client, s->process, true, now_ns);
 	note_program(w, maps, s->process->pid);
-	if (s->regs)
-		n = finish(w, s, maps, pcs, &result);
-	else {
-		n = s->frame_count < WALK_FRAMES_MAX ? s->frame_count : WALK_FRAMES_MAX;
-		memcpy(pcs, s->frames, n * sizeof(*pcs));
+	n = s->regs ? finish(w, s, maps, pcs, &result) : take_frames(s, pcs, &result);
+	if (s->regs) {
+		n = finish_again(w, s, now_ns, pcs, n, &result);
+		maps = client_maps(s->client, s->process, false, now_ns);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!frame_of(w, maps, s->process->pid, pcs[i], unwind_exact(&result, i),
+		if (!frame_of(w, s, maps, now_ns, pcs[i], unwind_exact(&result, i),
 			      &frames[count])) {
 			result.truncated = true;
 			break;

@@ -189,6 +189,8 @@ static const struct setting {
 	{"SPANPROF_EXCLUDE", read_text, IN_CONFIG(exclude)},
 	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
 	{"SPANPROF_TRACE_ID_LABEL", read_switch, IN_FEED(trace_id_label)},
+	{"SPANPROF_DEBUG_PATH", read_text, IN_FEED(debug_path)},
+	{"SPANPROF_SHORTEN_TEMPLATES", read_bool, IN_FEED(shorten_templates)},
 	{"SPANPROF_EXIT_TIMEOUT", read_timeout, IN_FEED(exit_timeout_ms)},
 	{"PYROSCOPE_SERVER_ADDRESS", read_url, IN_FEED(server)},
 	{"PYROSCOPE_APPLICATION_NAME", read_text, IN_CONFIG(application_name)},

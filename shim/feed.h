@@ -46,11 +46,14 @@ struct feed_config {
 	uint32_t exit_timeout_ms;    /* the longest a host that must wait for the last flush waits */
 	uint32_t log_level;          /* enum feed_log_level */
 	uint32_t trace_id_label;     /* enum feed_switch */
+	uint32_t shorten_templates;  /* of names in profiles: 1 or 0 */
+	uint32_t reserved;
 	char service[256];
 	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
 	char server[1024]; /* URL, or empty */
 	char output_dir[1024]; /* absolute, or empty */
 	char log_file[1024];   /* absolute, or empty */
+	char debug_path[1024]; /* directories with debug files, separated by ':' */
 };
 
 enum feed_log_level { FEED_LOG_NONE, FEED_LOG_ERROR, FEED_LOG_WARN, FEED_LOG_INFO, FEED_LOG_DEBUG };
@@ -109,7 +112,7 @@ struct feed_header {
 	_Atomic uint32_t heartbeat;
 	/* Writer host: 1 when its end waits for the flush; writer agent: 2 when that is done. A futex. */
 	_Atomic uint32_t bye;
-	/* Writer hosts: the last session number given to a process (fetch_add, relaxed). */
+	/* Writer hosts: the last session number given to a process (fetch_add, seq_cst: see up). */
 	_Atomic uint32_t sessions;
 	/* Writer hosts: where the search for a free ring starts (fetch_add, relaxed). */
 	_Atomic uint32_t ring_hint;

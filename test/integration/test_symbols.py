@@ -70,10 +70,9 @@ def ours(driver, path, addresses, *directories, **environment):
 
 
 def theirs(path, addresses):
+    measure = ["time", "-f", "%M"] if shutil.which("time") else []
     start = time.monotonic()
-    done = subprocess.run(["/usr/bin/env", "time", "-f", "%M", LLVM, f"--obj={path}", "--no-demangle",
-                           "--inlines"] if shutil.which("time") else
-                          [LLVM, f"--obj={path}", "--no-demangle", "--inlines"],
+    done = subprocess.run([*measure, LLVM, f"--obj={path}", "--no-demangle", "--inlines"],
                           capture_output=True, text=True, timeout=300,
                           input="".join(f"0x{a:x}\n" for a in addresses))
     seconds = time.monotonic() - start
@@ -86,25 +85,27 @@ def theirs(path, addresses):
     return stacks, {"seconds": round(seconds, 3), "peak_kb": done.stderr.strip() or None}
 
 
-def function(name):
-    """What neither knows is equal; aliases of one address are, if one name is the other's."""
-    return "??" if "!0x" in name or name == "_start" else re.sub(r"([CD])[0-4](E|I)", r"\1_\2", name)
+def aliases(path):
+    """A linker's names of one address, which constructors and folded functions have, mean one."""
+    rows = (line.split() for line in tool("nm", path).splitlines())
+    return {row[2]: row[0] for row in rows if len(row) == 3}
 
 
-def file(name, line):
-    return (os.path.normpath(name), line) if line != "0" else None
+def comparable(stack, alias):
+    def function(name):
+        return "??" if "!0x" in name or name == "_start" else alias.get(name, name)
 
-
-def comparable(stack):
-    return [(function(f[-3]), file(f[-2], f[-1])) for f in stack]
+    return [(function(name), (os.path.normpath(file), line) if line != "0" else None)
+            for name, file, line in stack]
 
 
 def compare(driver, path, reference, *directories):
-    addresses = sample(path if section(path, ".text") else reference)
+    addresses = sample(path)
     mine, cost = ours(driver, path, addresses, *directories)
     wanted, llvm_cost = theirs(reference, addresses)
-    mine = [comparable([f[:4] for f in stack]) for stack in mine]
-    wanted = [comparable(stack) for stack in wanted]
+    alias = aliases(reference)
+    mine = [comparable([f[1:4] for f in stack], alias) for stack in mine]
+    wanted = [comparable(stack, alias) for stack in wanted]
     differ = [(hex(a), m, w) for a, m, w in zip(addresses, mine, wanted) if m != w]
     print(f"\n{path.name}: {1 - len(differ) / len(addresses):.4%} of {len(addresses)} equal;",
           f"inlined: {sum(len(w) > 1 for w in wanted)}; ours {cost}; llvm {llvm_cost}")

@@ -5,7 +5,7 @@
  * the agent behind it.
  *
  * In a script: rX more of request X was read, wX something was written to its client, o any other
- * call, e a wait for readiness, l a connection was lost; "." is a tick. Requests in lower case
+ * call, u an unknown request's bytes were read, e a wait for readiness, l a connection was lost; "." is a tick. Requests in lower case
  * carry ids, in upper case they are untraced. The answer has a letter for each tick; "-" is
  * nobody's.
  */
@@ -107,6 +107,9 @@ static void do_step(const char **script)
 	case 'e':
 		attribute_wait(&thread);
 		break;
+	case 'u':
+		attribute_read_unknown(&thread);
+		break;
 	case 'l':
 		attribute_lost(&thread);
 		break;
@@ -134,6 +137,16 @@ static void assert_owners(const char *script, const char *expected)
 		owners[i] = ticks[i].open && !ticks[i].ended ? '-' : ticks[i].owner;
 	if (strcmp(owners, expected) != 0)
 		fail_msg("\"%s\" gives \"%s\", not \"%s\"", script, owners, expected);
+}
+
+static void what_follows_a_read_of_an_unknown_request_is_nobodys(void **state)
+{
+	/* It ends the look-ahead of a write to somebody else ... */
+	assert_owners("ra . wa e . u . wa .", "a---");
+	/* ... the work before it stays where it was, and a tail ends with it. */
+	assert_owners("ra . u . wa . e", "a-a");
+	assert_owners("ra wa . u . wb . e", "a-b");
+	assert_owners("u . ra . e", "-a");
 }
 
 /* First: no later test can go back to before the first request. */
@@ -256,7 +269,8 @@ int main(void)
 	    cmocka_unit_test(only_stretches_with_open_samples_are_told),
 	    cmocka_unit_test(idle_waits_begin_no_stretch),
 	    cmocka_unit_test(an_answer_that_begins_early_does_not_cut_the_reading),
-	};
+		cmocka_unit_test(what_follows_a_read_of_an_unknown_request_is_nobodys),
+};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,11 @@
  * agent/symbol.c over real objects, and agent/symbol_elf.c over tables made here symbol by symbol.
  */
 #include "agent/symbol.h"
+#include "agent/symbol_answer.h"
+#include "agent/symbol_cache.h"
 #include "agent/symbol_elf.h"
+#include "agent/symbol_scope.h"
+#include "agent/symbol_source.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -79,7 +83,7 @@ static void made_init(struct made *m)
 static void made_load(struct made *m)
 {
 	assert_int_equal(elf_file_open_image(&m->elf, &m->image, sizeof(m->image)), 0);
-	assert_int_equal(symbol_elf_load(&m->table, &m->elf), 0);
+	assert_int_equal(symbol_elf_load(&m->table, &m->elf, SHT_SYMTAB), 0);
 }
 
 static void made_release(struct made *m)
@@ -204,33 +208,124 @@ static struct symbol_frame resolve(struct modules *modules, const void *address)
 static void functions_of_the_program_and_of_libc_have_their_names(void **state)
 {
 	struct modules *modules = modules_new();
-	const char *first = resolve(modules, (const void *)(uintptr_t)resolve).name;
 
-	assert_string_equal(first, "resolve");
-	assert_ptr_equal(resolve(modules, (const char *)(uintptr_t)resolve + 1).name, first);
+	assert_string_equal(resolve(modules, (const void *)(uintptr_t)resolve).name, "resolve");
+	assert_string_equal(resolve(modules, (const char *)(uintptr_t)resolve + 1).name, "resolve");
 	assert_string_equal(resolve(modules, (const void *)(uintptr_t)qsort_r).name, "qsort_r");
 	assert_string_equal(resolve(modules, (const void *)(uintptr_t)getppid).name, "getppid");
 	modules_free(modules);
 }
 
-static void an_unknown_address_is_named_by_object_and_address_and_bounded(void **state)
+static struct module *unopened(struct modules *modules, char *path)
+{
+	struct maps_entry e = {.start = 0x1000, .end = 0x2000, .inode = 1, .path = path};
+
+	return module_get(modules, &e, 0);
+}
+
+static void an_unknown_address_is_named_by_object_and_address(void **state)
 {
 	struct modules *modules = modules_new();
-	struct maps_entry e = {
-	    .start = 0x1000, .end = 0x2000, .inode = 1, .path = "/nowhere/libx.so"};
-	struct module *m = module_get(modules, &e, 0);
+	struct module *m = unopened(modules, (char[]){"/nowhere/libx.so"});
 	struct symbol_frame frame;
-	const char *first;
 
 	assert_int_equal(symbol_resolve(m, 0xabc, &frame, 1), 1);
 	assert_string_equal(frame.name, "libx.so!0xabc");
 	assert_string_equal(frame.system_name, "libx.so!0xabc");
-	first = frame.name;
-	for (uint64_t i = 0; i < SYMBOL_FALLBACK_MAX + 10; i++)
+	assert_int_equal(symbol_resolve(m, 0xabc, &frame, 0), 0);
+	modules_free(modules);
+}
+
+static void names_made_of_any_number_of_addresses_stay_within_their_memory(void **state)
+{
+	struct modules *modules = modules_new();
+	struct module *m = unopened(modules, (char[]){"/nowhere/libx.so"});
+	struct symbol_frame frame;
+
+	for (uint64_t i = 0; i < 200000; i++)
 		symbol_resolve(m, 0x100000 + i, &frame, 1);
-	assert_string_equal(frame.name, "libx.so");
-	symbol_resolve(m, 0xabc, &frame, 1);
-	assert_ptr_equal(frame.name, first);
+	assert_string_equal(frame.name, "libx.so!0x130d3f");
+	assert_true(symbol_cache_bytes() <= SYMBOL_CACHE_BYTES);
+	assert_true(symbol_cache_bytes() > SYMBOL_CACHE_BYTES / 2);
+	modules_free(modules);
+	assert_int_equal(symbol_cache_bytes(), 0);
+	assert_int_equal(symbol_source_bytes(), 0);
+}
+
+static void what_was_asked_for_last_is_kept_longest(void **state)
+{
+	struct symbol_frame f = {.name = "same", .system_name = "same", .file = "f.c"};
+	const void *owner = &f;
+	size_t n;
+
+	for (uint64_t i = 0; symbol_cache_bytes() < SYMBOL_CACHE_BYTES - 4096; i++)
+		assert_non_null(symbol_cache_add(owner, i, &f, 1));
+	assert_non_null(symbol_cache_find(owner, 0, &n));
+	for (uint64_t i = 0; i < 100; i++)
+		assert_non_null(symbol_cache_add(owner, 1000000 + i, &f, 1));
+	assert_non_null(symbol_cache_find(owner, 0, &n));
+	assert_int_equal(n, 1);
+	assert_null(symbol_cache_find(owner, 1, &n));
+	assert_null(symbol_cache_find(&n, 0, &n));
+	symbol_cache_forget(owner);
+	assert_int_equal(symbol_cache_bytes(), 0);
+}
+
+static void of_ranges_within_each_other_the_innermost_is_found(void **state)
+{
+	struct symbol_scopes s = {0};
+	uint32_t outer = symbol_scopes_add(&s, 1, SYMBOL_SCOPE_NONE);
+	uint32_t inner = symbol_scopes_add(&s, 2, outer), same = symbol_scopes_add(&s, 3, inner);
+
+	symbol_scopes_add_range(&s, same, 0x20, 0x30);
+	symbol_scopes_add_range(&s, outer, 0x10, 0x80);
+	symbol_scopes_add_range(&s, inner, 0x20, 0x30);
+	symbol_scopes_add_range(&s, inner, 0x40, 0x50);
+	symbol_scopes_add_range(&s, inner, 0x60, 0x60);
+	symbol_scopes_sort(&s);
+	assert_int_equal(symbol_scopes_find(&s, 0xf), SYMBOL_SCOPE_NONE);
+	assert_int_equal(symbol_scopes_find(&s, 0x10), outer);
+	assert_int_equal(symbol_scopes_find(&s, 0x2f), same);
+	assert_int_equal(symbol_scopes_find(&s, 0x30), outer);
+	assert_int_equal(symbol_scopes_find(&s, 0x4f), inner);
+	assert_int_equal(symbol_scopes_find(&s, 0x60), outer);
+	assert_int_equal(symbol_scopes_find(&s, 0x80), SYMBOL_SCOPE_NONE);
+	symbol_scopes_release(&s);
+}
+
+static void strings_of_an_answer_are_measured_and_fit(void **state)
+{
+	struct symbol_answer *a = calloc(1, sizeof(*a));
+	char *string = calloc(1, SYMBOL_ANSWER_STRING_MAX + 1);
+	size_t kept = 0;
+
+	symbol_answer_reset(a);
+	assert_string_equal(symbol_answer_keep(a, "/src", "a.c"), "/src/a.c");
+	assert_string_equal(symbol_answer_keep(a, "/src", "/b.c"), "/b.c");
+	assert_string_equal(symbol_answer_keep(a, NULL, "a.c"), "a.c");
+	assert_null(symbol_answer_keep(a, "/src", NULL));
+	assert_null(symbol_answer_keep(a, "/src", ""));
+	memset(string, 'x', SYMBOL_ANSWER_STRING_MAX);
+	assert_null(symbol_answer_keep(a, "", string));
+	string[SYMBOL_ANSWER_STRING_MAX - 1] = '\0';
+	while (symbol_answer_keep(a, "/d", string))
+		kept++;
+	assert_int_equal(kept, SYMBOL_ANSWER_TEXT_MAX / SYMBOL_ANSWER_STRING_MAX - 1);
+	assert_string_equal(symbol_answer_keep(a, "", "z"), "z");
+	free(string);
+	free(a);
+}
+
+/* This very test has debug information. */
+static void files_and_lines_come_from_debug_information(void **state)
+{
+	struct modules *modules = modules_new();
+	struct symbol_frame f = resolve(modules, (const void *)(uintptr_t)symbol);
+
+	assert_string_equal(f.name, "symbol");
+	assert_non_null(strstr(f.file, "test/unit/symbol_test.c"));
+	assert_int_equal(f.file[0], '/');
+	assert_true(f.line >= f.start_line && f.start_line > 30);
 	modules_free(modules);
 }
 
@@ -244,7 +339,12 @@ int main(void)
 	    cmocka_unit_test(of_several_names_the_documented_one_is_shown),
 	    cmocka_unit_test(data_and_bare_labels_are_no_functions_and_versions_are_cut),
 	    cmocka_unit_test(functions_of_the_program_and_of_libc_have_their_names),
-	    cmocka_unit_test(an_unknown_address_is_named_by_object_and_address_and_bounded),
+	    cmocka_unit_test(an_unknown_address_is_named_by_object_and_address),
+	    cmocka_unit_test(names_made_of_any_number_of_addresses_stay_within_their_memory),
+	    cmocka_unit_test(what_was_asked_for_last_is_kept_longest),
+	    cmocka_unit_test(of_ranges_within_each_other_the_innermost_is_found),
+	    cmocka_unit_test(strings_of_an_answer_are_measured_and_fit),
+	    cmocka_unit_test(files_and_lines_come_from_debug_information),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
