@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses to compilation units once for each object, to functions once for each unit, to lines
- * by libdw's tables; then each question is three searches.
+ * Addresses to compilation units once for each object, to functions and lines once for each unit;
+ * then each question is three searches.
  *
- * AGENT: called by symbol_source.c and symbol.c. The sole user of libdw. Its own lookups walk a
- * unit's tree for every question, and would open files that the DWARF names.
+ * AGENT: called by symbol_source.c. The sole user of libdw. Its own lookups walk a unit's tree for
+ * every question, and would open files that the DWARF names; what it reads is copied into tables
+ * of our own, because it gives memory back only as a whole.
  */
 #include "agent/symbol_dwarf.h"
 

@@ -181,6 +181,30 @@ static void what_has_no_build_id_must_have_the_right_sum(void **state)
 	close_module(f);
 }
 
+/* As for a process in a container: its /usr/lib/debug, and links that stay within its root. */
+static void below_the_root_of_the_object_is_looked_first(void **state)
+{
+	struct fixture *f = *state;
+	char link[256];
+
+	open_module(f, "object");
+	free(f->module.path);
+	f->module.path = strdup("/object");
+	f->module.root = open(f->directory, O_PATH | O_DIRECTORY);
+	assert_int_equal(search(f), -ENOENT);
+	write_image(f, "elsewhere/cdef01.debug");
+	write_image(f, "usr/lib/debug/.build-id/ab/other.debug");
+	snprintf(link, sizeof(link), "%s/usr/lib/debug/.build-id/ab/cdef01.debug", f->directory);
+	assert_int_equal(symlink("/elsewhere/cdef01.debug", link), 0);
+	assert_int_equal(search(f), 0);
+	assert_int_equal(f->found.root, f->module.root);
+	unlink(link);
+	assert_int_equal(symlink("/etc/passwd", link), 0);
+	assert_int_equal(search(f), -ENOENT);
+	close(f->module.root);
+	close_module(f);
+}
+
 static void a_fifo_or_a_name_with_directories_is_not_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -291,6 +315,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		a_link_is_followed_beside_the_object_if_the_build_id_is_the_same, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_has_no_build_id_must_have_the_right_sum, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(below_the_root_of_the_object_is_looked_first, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(a_fifo_or_a_name_with_directories_is_not_opened, setup,
 					    teardown),

@@ -6,6 +6,7 @@
 #include "agent/symbol_answer.h"
 #include "agent/symbol_cache.h"
 #include "agent/symbol_elf.h"
+#include "agent/symbol_lines.h"
 #include "agent/symbol_scope.h"
 #include "agent/symbol_source.h"
 
@@ -293,6 +294,32 @@ static void of_ranges_within_each_other_the_innermost_is_found(void **state)
 	symbol_scopes_release(&s);
 }
 
+static void the_last_row_before_an_address_is_its_line(void **state)
+{
+	struct symbol_lines l;
+
+	assert_int_equal(symbol_lines_init(&l, 8, 2, "/src"), 0);
+	assert_int_equal(symbol_lines_add_file(&l, NULL), 0);
+	assert_int_equal(symbol_lines_add_file(&l, "a.c"), 0);
+	symbol_lines_add(&l, 0x10, 1, 1);
+	symbol_lines_add(&l, 0x10, 2, 1);
+	symbol_lines_add(&l, 0x18, 2, 1);
+	symbol_lines_add(&l, 0x20, 0, 1);
+	symbol_lines_add(&l, 0x30, 3, 1);
+	assert_int_equal(symbol_lines_trim(&l), 0);
+	assert_int_equal(l.count, 3);
+	assert_null(symbol_lines_find(&l, 0xf));
+	assert_int_equal(symbol_lines_find(&l, 0x1f)->line, 2);
+	assert_null(symbol_lines_find(&l, 0x20));
+	assert_int_equal(symbol_lines_find(&l, UINT64_MAX)->line, 3);
+	assert_string_equal(symbol_lines_file(&l, 1), "a.c");
+	assert_null(symbol_lines_file(&l, 0));
+	assert_null(symbol_lines_file(&l, UINT64_MAX));
+	assert_string_equal(symbol_lines_directory(&l), "/src");
+	symbol_lines_release(&l);
+	assert_string_equal(symbol_lines_directory(&l), "");
+}
+
 static void strings_of_an_answer_are_measured_and_fit(void **state)
 {
 	struct symbol_answer *a = calloc(1, sizeof(*a));
@@ -343,6 +370,7 @@ int main(void)
 	    cmocka_unit_test(names_made_of_any_number_of_addresses_stay_within_their_memory),
 	    cmocka_unit_test(what_was_asked_for_last_is_kept_longest),
 	    cmocka_unit_test(of_ranges_within_each_other_the_innermost_is_found),
+	    cmocka_unit_test(the_last_row_before_an_address_is_its_line),
 	    cmocka_unit_test(strings_of_an_answer_are_measured_and_fit),
 	    cmocka_unit_test(files_and_lines_come_from_debug_information),
 	};
