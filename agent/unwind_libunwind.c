@@ -270,8 +270,10 @@ enum step {
 };
 
 /* Code without a description (a JIT's, hand-written assembly) may still keep a frame pointer. */
-static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, uint64_t sp)
+static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
+				    uint64_t sp)
 {
+	const struct maps_entry *entry = maps_find(u->in->maps, pc);
 	struct unwind_regs next = {0};
 	uint64_t fp;
 
@@ -279,8 +281,9 @@ static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, ui
 		if (unw_get_reg(cursor, i, &next.regs[i]) < 0)
 			next.regs[i] = 0;
 	fp = next.regs[FRAME_POINTER];
+	/* Zero is what crt1.o's _start leaves; in code made at run time it is any register's value. */
 	if (!fp)
-		return STEP_ROOT;
+		return entry && entry->inode ? STEP_ROOT : STEP_LOST;
 	if (fp % sizeof(fp) || fp < sp || !read_stack(u->in, fp, &next.regs[FRAME_POINTER]) ||
 	    !read_stack(u->in, fp + 8, &next.pc))
 		return STEP_LOST;
@@ -296,7 +299,7 @@ static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, ui
 static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, uint64_t *sp)
 {
 	const struct maps_entry *entry;
-	uint64_t old_sp = *sp;
+	uint64_t old_sp = *sp, old_pc = *pc;
 	enum step kind;
 	int ret;
 
@@ -307,7 +310,7 @@ static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, ui
 	if (ret > 0)
 		kind = unw_is_signal_frame(cursor) > 0 ? STEP_SIGNAL : STEP_CALLER;
 	else
-		kind = u->no_info ? step_frame_pointer(u, cursor, old_sp) : STEP_LOST;
+		kind = u->no_info ? step_frame_pointer(u, cursor, old_pc, old_sp) : STEP_LOST;
 	if (kind < STEP_CALLER)
 		return kind;
 	if (unw_get_reg(cursor, UNW_REG_IP, pc) < 0 || unw_get_reg(cursor, UNW_REG_SP, sp) < 0)

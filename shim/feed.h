@@ -148,7 +148,7 @@ struct feed_process {
  * stack pointer before the call; the return address lies right below it.
  */
 enum feed_cfa {
-	FEED_CFA_NONE,	   /* nothing is known of this code: the agent must walk it */
+	FEED_CFA_NONE,	   /* nothing is known of this code: by the frame pointer, if that is one */
 	FEED_CFA_ROOT,	   /* the outermost frame: no return address */
 	FEED_CFA_SP,	   /* CFA = sp + offset */
 	FEED_CFA_FP,	   /* CFA = fp + offset */

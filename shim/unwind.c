@@ -21,6 +21,10 @@ static enum unwind_step step(struct unwind_cursor *c, const struct unwind_stack 
 		return unwind_frame_pointer(c, stack);
 	if (!unwind_find_row(t, mapping, pc, &row))
 		return UNWIND_STUCK;
+	/* Code that nobody describes (a runtime's own stubs, hand-written assembly). A wrong guess ends
+	 * at the next frame, which is then in no mapping, or in one more rule that does not fit. */
+	if (row.cfa == FEED_CFA_NONE)
+		return unwind_frame_pointer(c, stack);
 	return unwind_apply(c, stack, &row);
 }
 
