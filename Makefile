@@ -173,7 +173,13 @@ fuzz: $(fuzz_src:test/fuzz/%.c=$(B)/fuzz/%)
 demo: all
 	$(Q)scripts/demo
 
-bench: all programs
+# Against the agent's and the shim's own objects, and libunwind for the comparison.
+$(B)/bench/unwind_bench: test/bench/unwind_bench.c $(libcore) $(libagent)
+	$(call say,BENCH,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AGENT_CFLAGS) -fomit-frame-pointer -MF $@.d -o $@ $< $(libagent) $(libcore) $(AGENT_LIBS) -lunwind
+
+bench: all programs $(B)/bench/unwind_bench
 	$(Q)$(PYTHON) test/bench/bench.py
 
 install: all

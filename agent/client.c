@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/client.h"
@@ -23,8 +22,6 @@
 #include "agent/publish.h"
 
 #define CLIENT_CHECK_NS 1000000000ULL	  /* between two looks whether a process has exec'ed */
-#define CLIENT_MAPS_NS 20000000ULL /* between two reads of a process's maps, at least */
-#define CLIENT_MAPS_SHARE 50	   /* and at least so many times what the last one took */
 #define CLIENT_CLAIM_TURNS 100 /* of the agent's loop that a slot may be in the making */
 #define CLIENT_SILENT_NS 60000000000ULL /* a process that cannot be watched is gone after so long */
 
@@ -149,21 +146,13 @@ struct client *client_new(int memfd, int pidfd, int maps, pid_t pid, const char 
 	return c;
 }
 
-static void mapset_put(struct mapset *set)
-{
-	if (!set || --set->references)
-		return;
-	maps_release(&set->maps);
-	free(set);
-}
-
 static void process_free(struct process *p)
 {
 	if (!p)
 		return;
 	close_fd(&p->pidfd);
 	close_fd(&p->maps_fd);
-	mapset_put(p->mapset);
+	client_maps_release(p);
 	jit_process_free(p->jit);
 	free(p);
 }
@@ -308,74 +297,6 @@ struct process *client_process(struct client *c, uint32_t slot, uint32_t session
 	struct process *p = slot < FEED_PROCESSES ? c->processes[slot] : NULL;
 
 	return p && p->session == session ? p : NULL;
-}
-
-/* The copy that the attaching process left in the region. */
-static int parse_copy(struct client *c, struct maps *maps)
-{
-	uint32_t length = atomic_load_explicit(&c->header->maps_length, memory_order_acquire);
-	char *text;
-	int error;
-
-	if (length == 0 || length > c->maps_size)
-		return -ENODATA;
-	text = malloc(length);
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, (uint8_t *)c->header + c->maps_offset, length);
-	error = maps_parse(maps, text, length);
-	free(text);
-	return error;
-}
-
-static void read_maps(struct client *c, struct process *p)
-{
-	struct mapset *set = p->mapset;
-
-	/* Its own set, before writing into one that it shares. */
-	if (!set || set->references > 1) {
-		set = calloc(1, sizeof(*set));
-		if (!set)
-			return;
-		set->references = 1;
-		maps_init(&set->maps);
-	}
-	if ((p->maps_fd < 0 || maps_read_fd(&set->maps, p->maps_fd) != 0) && set != p->mapset &&
-	    (p->pid != c->first_pid || parse_copy(c, &set->maps) != 0)) {
-		mapset_put(set);
-		return;
-	}
-	if (set != p->mapset) {
-		mapset_put(p->mapset);
-		p->mapset = set;
-	}
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
-/* A runtime that starts maps code all the time, and what is in no known mapping has no name and no
- * caller: read soon, but of a host with a great map not so often that it is all we do. */
-const struct maps *client_maps(struct client *c, struct process *p, bool stale, uint64_t now_ns)
-{
-	static const struct maps none;
-	uint64_t wait_ns = CLIENT_MAPS_SHARE * p->maps_cost_ns;
-
-	if (wait_ns < CLIENT_MAPS_NS)
-		wait_ns = CLIENT_MAPS_NS;
-	if ((!p->mapset || stale) && now_ns - p->maps_read_ns >= wait_ns) {
-		uint64_t start_ns = clock_ns();
-
-		p->maps_read_ns = now_ns;
-		read_maps(c, p);
-		p->maps_cost_ns = clock_ns() - start_ns;
-	}
-	return p->mapset ? &p->mapset->maps : &none;
 }
 
 void client_enter(struct client *c, pid_t agent)

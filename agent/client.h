@@ -94,6 +94,8 @@ struct process *client_process(struct client *client, uint32_t slot, uint32_t se
 /* Its memory map; read now if it is not known, or again if stale and not read very recently. */
 const struct maps *client_maps(struct client *client, struct process *process, bool stale,
 			       uint64_t now_ns);
+/* Let go of it. */
+void client_maps_release(struct process *process);
 /* Tell hosts that this agent is leaving; false: a process came meanwhile, and it stays. */
 bool client_leave(struct client *client);
 void client_enter(struct client *client, pid_t agent);

@@ -14,10 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,12 +25,12 @@
 #include "agent/deliver.h"
 #include "agent/join.h"
 #include "agent/log.h"
+#include "agent/ordinary.h"
 #include "agent/report.h"
 #include "agent/symbol.h"
 
 #define NSEC_PER_MSEC 1000000ULL
 #define NSEC_PER_SEC 1000000000ULL
-#define MAIN_NICE 5
 #define MAIN_POLL_BUSY_MS 25 /* while samples come */
 #define MAIN_POLL_IDLE_MS 50 /* a ring must not fill up meanwhile: four samples of the largest size */
 #define MAIN_POLL_EMPTY_MS 200 /* no process at all */
@@ -65,34 +62,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
-/* The host's mask, dispositions, limits and niceness came along; none of them is ours. */
-static int become_ordinary(void)
-{
-	struct rlimit limit;
-	sigset_t mine;
-
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	/* In one step: all came blocked, and a SIGTERM that is pending already must not end us. */
-	sigemptyset(&mine);
-	sigaddset(&mine, SIGTERM);
-	sigaddset(&mine, SIGINT);
-	sigprocmask(SIG_SETMASK, &mine, NULL);
-	for (const int *r = (const int[]){RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, -1};
-	     *r >= 0; r++) {
-		if (getrlimit((__rlimit_resource_t)*r, &limit) == 0) {
-			limit.rlim_cur = limit.rlim_max;
-			setrlimit((__rlimit_resource_t)*r, &limit);
-		}
-	}
-	setpriority(PRIO_PROCESS, 0, MAIN_NICE);
-	prctl(PR_SET_NAME, "spanprof-agent");
-	umask(022);
-	return signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static struct client *adopt(struct agent *a, const struct joined *j)
@@ -382,7 +351,7 @@ int main(int argc, char **argv)
 	}
 	a.name = argv[1];
 	first.pid = (pid_t)atol(argv[2]);
-	a.signals = become_ordinary();
+	a.signals = ordinary_become();
 	if (take_name(&a, &first) != 0)
 		return 0;
 	if (!start(&a, &first))

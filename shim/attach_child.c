@@ -14,18 +14,16 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "shim/attach_child.h"
+#include "shim/attach_join.h"
 #include "shim/raw.h"
 #undef errno
 #include "shim/sigsafe.h"
 
 #define CHILD_STACK 8192
 #define CHILD_FD_LOOP_MAX 65536
-#define CHILD_NAME_PREFIX "spanprof-"
 
 #ifndef MFD_ALLOW_SEALING
 #define MFD_ALLOW_SEALING 2U
@@ -44,8 +42,7 @@ static struct {
 	uint32_t maps_size;
 	bool joined;
 	const struct attach_plan *plan;
-	struct sockaddr_un address; /* abstract: sun_path[0] is NUL */
-	uint32_t address_length;
+	struct attach_address address;
 	char pid_text[12];
 } grand;
 
@@ -173,86 +170,6 @@ static void place(long fd, int at)
 	}
 }
 
-static char *put_text(char *to, const char *text)
-{
-	while (*text)
-		*to++ = *text++;
-	*to = 0;
-	return to;
-}
-
-static char *put_number(char *to, uint64_t n, unsigned base, unsigned width)
-{
-	char digits[24];
-	unsigned count = 0;
-
-	do
-		digits[count++] = "0123456789abcdef"[n % base];
-	while ((n /= base) || count < width);
-	while (count)
-		*to++ = digits[--count];
-	*to = 0;
-	return to;
-}
-
-/* Abstract, named by user and configuration: one agent for each. */
-static void make_address(const struct attach_plan *plan)
-{
-	char *end;
-
-	grand.address.sun_family = AF_UNIX;
-	grand.address.sun_path[0] = 0;
-	end = put_text(grand.address.sun_path + 1, CHILD_NAME_PREFIX);
-	end = put_number(end, (uint64_t)raw0(SYS_geteuid), 10, 1);
-	*end++ = '-';
-	end = put_number(end, plan->config_hash, 16, 16);
-	grand.address_length = (uint32_t)(end - (char *)&grand.address);
-}
-
-/* The name could be taken by anyone; only an agent of our own user gets our memory. */
-static bool trusted_peer(long fd)
-{
-	struct ucred peer = {0};
-	socklen_t length = sizeof(peer);
-
-	return raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-	       peer.uid == (uid_t)raw0(SYS_geteuid);
-}
-
-static bool send_join(long fd, int32_t pid, bool with_maps)
-{
-	struct feed_join join = {.magic = FEED_MAGIC, .version = FEED_VERSION, .pid = pid};
-	struct iovec iov = {.iov_base = &join, .iov_len = sizeof(join)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(3 * sizeof(int))];
-	} control = {0};
-	int fds[3] = {FEED_FD_REGION, FEED_FD_HOST, FEED_FD_MAPS};
-	size_t bytes = (with_maps ? 3 : 2) * sizeof(int);
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				 .msg_controllen = CMSG_SPACE(bytes)};
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(bytes);
-	for (size_t i = 0; i < bytes / sizeof(int); i++)
-		((int *)CMSG_DATA(&control.header))[i] = fds[i];
-	return raw3(SYS_sendmsg, fd, &message, MSG_NOSIGNAL) == (long)sizeof(join);
-}
-
-static bool join(int32_t pid, bool with_maps)
-{
-	long fd = raw3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool joined;
-
-	if (fd < 0)
-		return false;
-	joined = raw3(SYS_connect, fd, &grand.address, grand.address_length) == 0 &&
-		 trusted_peer(fd) && send_join(fd, pid, with_maps);
-	raw1(SYS_close, fd);
-	return joined;
-}
-
 /* A host may be pinned and real-time: the agent would never run beside it. */
 static void ordinary_scheduling(void)
 {
@@ -289,7 +206,7 @@ static void copy_maps(void)
 static int grandchild(void *unused)
 {
 	/* The agent checks that the name is short and text; see agent/main.c. */
-	const char *argv[] = {"spanprof-agent", grand.address.sun_path + 1, grand.pid_text, NULL};
+	const char *argv[] = {"spanprof-agent", attach_address_name(&grand.address), grand.pid_text, NULL};
 	long error;
 
 	raw0(SYS_setsid);
@@ -314,12 +231,12 @@ static long open_maps(int32_t pid)
 	bool same = raw4(SYS_readlinkat, AT_FDCWD, "/proc/self", self, sizeof(self) - 1) > 0;
 
 	/* A /proc of another pid namespace has somebody else under that number. */
-	put_number(mine, (uint64_t)raw0(SYS_getpid), 10, 1);
+	attach_put_number(mine, (uint64_t)raw0(SYS_getpid), 10, 1);
 	for (unsigned i = 0; same && (!i || mine[i - 1]); i++)
 		same = self[i] == mine[i];
 	if (!same)
 		return -ESRCH;
-	put_text(put_number(put_text(path, "/proc/"), (uint64_t)pid, 10, 1), "/maps");
+	attach_put_text(attach_put_number(attach_put_text(path, "/proc/"), (uint64_t)pid, 10, 1), "/maps");
 	return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY, 0);
 }
 
@@ -331,7 +248,7 @@ static void prepare_grandchild(const struct attach_work *work)
 	grand.maps = (char *)r->header + r->maps_offset;
 	grand.maps_size = r->maps_size;
 	grand.plan = work->plan;
-	put_number(grand.pid_text, (uint64_t)work->pid, 10, 1);
+	attach_put_number(grand.pid_text, (uint64_t)work->pid, 10, 1);
 }
 
 static void attach_steps(struct attach_work *work)
@@ -356,12 +273,12 @@ static void attach_steps(struct attach_work *work)
 	place(raw2(SYS_pidfd_open, work->pid, 0), FEED_FD_HOST);
 	maps = open_maps(work->pid);
 	place(maps, FEED_FD_MAPS);
-	make_address(work->plan);
+	attach_address_make(&grand.address, work->plan->config_hash);
 	prepare_grandchild(work);
 	/* An agent that gets no descriptor for the map looks for the copy as soon as it is told. */
 	if (maps < 0)
 		copy_maps();
-	grand.joined = join(work->pid, maps >= 0);
+	grand.joined = attach_join(&grand.address, work->pid, maps >= 0);
 	ordinary_scheduling();
 	error = raw_clone(CLONE_VM | CLONE_FILES, grandchild_stack + sizeof(grandchild_stack),
 			  grandchild, NULL);

@@ -118,6 +118,17 @@ def handler_cost(rounds, envs, scratch):
             f"{own:.0f} ns; at 100 Hz {with_it * 100 / 1e9:.4%} of a busy CPU")
 
 
+def walk_cost(rounds, envs, scratch):
+    bench = ROOT / "build" / "bench" / "unwind_bench"
+    if not bench.exists():
+        raise Absent(f"no {bench}: run make bench")
+    title("one walk in a handler, by compiled tables and by libunwind's unw_step", f"unwind_bench, "
+          f"{rounds} processes")
+    runs = [output_of([bench], envs["bare"]).splitlines() for _ in range(rounds)]
+    for lines in zip(*runs):
+        say("  " + sorted(lines)[len(lines) // 2])
+
+
 def read_cost(rounds, envs, scratch):
     bench = compiled("readbench", scratch)
     title("read() of one byte from a pipe", f"readbench {rounds}, 7 runs of each in turn")
@@ -259,6 +270,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs")
     quick = parser.parse_args().quick
     parts = [(exec_cost, 50 if quick else 500), (handler_cost, 160 if quick else 480),
+             (walk_cost, 3 if quick else 7),
              (read_cost, 20 if quick else 200), (nginx_cost, 2 if quick else 7),
              (redis_cost, 2 if quick else 7), (memory_cost, 1)]
     if not os.path.exists(nginxhost.LIBRARY):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a walk costs, in a signal handler, at a given depth, in one run: the handler's walk by compiled
- * tables, glibc's backtrace() and libunwind's unw_step. Prints one line each: nanoseconds a frame,
+ * tables, and libunwind's unw_step. Prints one line each: nanoseconds a frame,
  * median of ROUNDS walks, and of the first walk.
  *
  * usage: unwind_bench [DEPTH]
@@ -9,7 +9,6 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
-#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,13 +87,6 @@ static size_t by_tables(const ucontext_t *uc)
 			     &stack, &tables, frames, FRAMES, &complete);
 }
 
-static size_t by_backtrace(const ucontext_t *uc)
-{
-	void *frames[FRAMES];
-
-	return (size_t)backtrace(frames, FRAMES);
-}
-
 static size_t by_libunwind(const ucontext_t *uc)
 {
 	unw_cursor_t cursor;
@@ -160,7 +152,6 @@ int main(int argc, char **argv)
 	publish();
 	sigaction(SIGUSR1, &action, NULL);
 	measure("tables", by_tables, depth);
-	measure("backtrace", by_backtrace, depth);
 	measure("unw_step", by_libunwind, depth);
 	return 0;
 }
