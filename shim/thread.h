@@ -24,6 +24,9 @@ struct thread {
 	int32_t tid;
 	int32_t timer;	    /* kernel timer id, or THREAD_NO_TIMER; registry lock */
 	uint32_t ticks;	    /* written by the handler */
+	/* The host believes that it blocks SIGPROF here; wrap_signal.c took it out. Writer and readers
+	 * are the thread itself and its handler. */
+	_Atomic uint32_t blocks_sigprof;
 	/* Weight delivered since the timer was armed, and its phase: what is due at the thread's end but
 	 * was not delivered, since the kernel looks at CPU timers only at its own ticks. */
 	_Atomic uint64_t credited;

@@ -22,6 +22,7 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	size_t stack_size;
+	uint32_t blocks_sigprof; /* as the mask, its creator's */
 };
 
 static void cleanup(void *unused)
@@ -60,6 +61,7 @@ static void *trampoline(void *arg)
 	if (self > frame && high > self)
 		high = self;
 	low = start.stack_size > START_GUARD ? high - start.stack_size + START_GUARD : frame;
+	thread_self.blocks_sigprof = start.blocks_sigprof;
 	unblock_tick();
 	thread_start(low, high);
 	return run(start.routine, start.argument);
@@ -92,7 +94,8 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	}
 	if (!start)
 		return REAL(pthread_create)(thread, attributes, routine, argument);
-	*start = (struct start){routine, argument, stack_size_of(attributes)};
+	*start = (struct start){routine, argument, stack_size_of(attributes),
+				thread_self.blocks_sigprof};
 	error = REAL(pthread_create)(thread, attributes, trampoline, start);
 	if (error)
 		free(start);

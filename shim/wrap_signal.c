@@ -205,23 +205,49 @@ static const sigset_t *without_ours(int how, const sigset_t *set, sigset_t *copy
 		yield_signal();
 		return set;
 	}
+	/* Only SIGPROF has a meaning to the host; a real-time signal that is ours nobody sends. */
 	*copy = *set;
 	sigdelset(copy, mine);
 	return copy;
 }
 
+/* What the host believes of SIGPROF in this thread, now that it has set its mask, and had before. */
+static void remember_mask(int how, const sigset_t *set, const sigset_t *given, sigset_t *old)
+{
+	bool was = thread_self.blocks_sigprof, in_set = set && sigismember(set, SIGPROF) == 1;
+
+	if (old && was)
+		sigaddset(old, SIGPROF);
+	if (!set)
+		return;
+	if (how == SIG_SETMASK)
+		thread_self.blocks_sigprof = in_set && given != set;
+	else if (how == SIG_BLOCK)
+		thread_self.blocks_sigprof = was || (in_set && given != set);
+	else if (in_set)
+		thread_self.blocks_sigprof = 0;
+}
+
 EXPORT int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
 {
 	sigset_t copy;
+	const sigset_t *given = without_ours(how, set, &copy);
+	int error = REAL(pthread_sigmask)(how, given, old);
 
-	return REAL(pthread_sigmask)(how, without_ours(how, set, &copy), old);
+	if (!error && shim_active())
+		remember_mask(how, set, given, old);
+	return error;
 }
 
 EXPORT int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
 {
 	sigset_t copy;
+	const sigset_t *given = without_ours(how, set, &copy);
+	int result = REAL(sigprocmask)(how, given, old);
 
-	return REAL(sigprocmask)(how, without_ours(how, set, &copy), old);
+	if (result == 0 && shim_active())
+		remember_mask(how, set, given, old);
+	return result;
 }
 
 /* A host that waits for the signal wants it. */

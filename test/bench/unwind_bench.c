@@ -9,64 +9,21 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
-#include "agent/ehframe.h"
-#include "agent/maps.h"
-#include "agent/module.h"
 #include "shim/regs.h"
 #include "shim/unwind.h"
+#include "test/unit/own_tables.h"
 
-#define AREA (64U << 20)
 #define FRAMES 256
 #define ROUNDS 2001
 
-static struct unwind_tables tables;
-static uintptr_t stack_high;
-
-static void publish(void)
-{
-	uint8_t *area = calloc(1, AREA);
-	struct feed_snapshot *snapshot = (struct feed_snapshot *)(area + 8);
-	struct modules *modules = modules_new();
-	uint32_t at = 1U << 20;
-	struct maps maps;
-	int fd = open("/proc/self/maps", O_RDONLY);
-
-	maps_init(&maps);
-	maps_read_fd(&maps, fd);
-	for (size_t i = 0; i < maps.count; i++) {
-		const struct maps_entry *e = &maps.entries[i];
-		struct feed_mapping *m = &snapshot->mappings[snapshot->count];
-		struct ehframe_table table;
-		struct module *module;
-
-		if (strcmp(e->path, "[stack]") == 0)
-			stack_high = e->end;
-		if (!e->exec || strcmp(e->path, "[vsyscall]") == 0)
-			continue;
-		module = module_get(modules, e, getpid());
-		*m = (struct feed_mapping){.start = e->start, .end = e->end};
-		snapshot->count++;
-		if (module->anon || module->error ||
-		    ehframe_compile(module_frames(module), &table) != 0)
-			continue;
-		ehframe_publish(&table, area + at);
-		m->rows_offset = at;
-		m->row_count = (uint32_t)table.count;
-		m->base = e->start - module_vaddr(module, e, e->start) + table.base;
-		at += (uint32_t)(ehframe_published_size(&table) + 7) & ~7U;
-		ehframe_release(&table);
-	}
-	tables = (struct unwind_tables){.base = area, .size = AREA, .snapshot = 8};
-}
+static struct own_tables own;
 
 static double now_ns(void)
 {
@@ -79,12 +36,12 @@ static double now_ns(void)
 static size_t by_tables(const ucontext_t *uc)
 {
 	uintptr_t low = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	struct unwind_stack stack = {low, stack_high};
+	struct unwind_stack stack = {low, own.stack_high};
 	uint64_t frames[FRAMES];
 	bool complete;
 
 	return unwind_frames((struct unwind_cursor){regs_pc(uc), regs_sp(uc), regs_fp(uc), true},
-			     &stack, &tables, frames, FRAMES, &complete);
+			     &stack, &own.tables, frames, FRAMES, &complete);
 }
 
 static size_t by_libunwind(const ucontext_t *uc)
@@ -149,7 +106,7 @@ int main(int argc, char **argv)
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 	int depth = argc > 1 ? atoi(argv[1]) : 24;
 
-	publish();
+	own_tables_make(&own);
 	sigaction(SIGUSR1, &action, NULL);
 	measure("tables", by_tables, depth);
 	measure("unw_step", by_libunwind, depth);

@@ -21,71 +21,27 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "agent/ehframe.h"
-#include "agent/maps.h"
-#include "agent/module.h"
 #include "agent/unwind_libunwind.h"
 #include "shim/regs.h"
 #include "shim/unwind.h"
 #include "shim/unwind_table.h"
+#include "test/unit/own_tables.h"
 
-#define AREA (64U << 20)
 #define FRAMES 128
 #define SAMPLES 2000
 #define SLICE 65536
 
-static uint8_t *area;
-static struct unwind_tables tables;
-static struct maps maps;
-static struct modules *modules;
-static uintptr_t stack_high;
+static struct own_tables own;
 
-/* What the agent publishes, for this very process. */
 static int publish(void **state)
 {
-	struct feed_snapshot *snapshot;
-	uint32_t at = 1U << 20; /* rows from here on; the snapshot before */
-	int fd = open("/proc/self/maps", O_RDONLY);
-
-	area = calloc(1, AREA);
-	snapshot = (struct feed_snapshot *)(area + 8);
-	modules = modules_new();
-	maps_init(&maps);
-	assert_int_equal(maps_read_fd(&maps, fd), 0);
-	close(fd);
-	for (size_t i = 0; i < maps.count; i++) {
-		const struct maps_entry *e = &maps.entries[i];
-		struct feed_mapping *m = &snapshot->mappings[snapshot->count];
-		struct ehframe_table table;
-		struct module *module;
-
-		if (strcmp(e->path, "[stack]") == 0)
-			stack_high = e->end;
-		if (!e->exec || strcmp(e->path, "[vsyscall]") == 0)
-			continue;
-		module = module_get(modules, e, getpid());
-		*m = (struct feed_mapping){.start = e->start, .end = e->end};
-		snapshot->count++;
-		if (module->anon || module->error ||
-		    ehframe_compile(module_frames(module), &table) != 0)
-			continue;
-		assert_true(at + ehframe_published_size(&table) < AREA);
-		ehframe_publish(&table, area + at);
-		m->rows_offset = at;
-		m->row_count = (uint32_t)table.count;
-		m->base = e->start - module_vaddr(module, e, e->start) + table.base;
-		at += (uint32_t)(ehframe_published_size(&table) + 7) & ~7U;
-		ehframe_release(&table);
-	}
-	tables = (struct unwind_tables){.base = area, .size = AREA, .snapshot = 8};
+	own_tables_make(&own);
 	return 0;
 }
 
 static int release(void **state)
 {
-	modules_free(modules);
-	maps_release(&maps);
-	free(area);
+	own_tables_release(&own);
 	return 0;
 }
 
@@ -101,9 +57,9 @@ __attribute__((noinline)) static void walk_here(void)
 	struct unwind_stack stack;
 
 	getcontext(&uc);
-	stack = (struct unwind_stack){regs_sp(&uc) & ~(uintptr_t)7, stack_high};
+	stack = (struct unwind_stack){regs_sp(&uc) & ~(uintptr_t)7, own.stack_high};
 	found_count = unwind_frames((struct unwind_cursor){regs_pc(&uc), regs_sp(&uc), regs_fp(&uc), true},
-				  &stack, &tables, found, FRAMES, &found_complete);
+				  &stack, &own.tables, found, FRAMES, &found_complete);
 	expected_count = backtrace(expected, FRAMES);
 }
 
@@ -186,16 +142,16 @@ static void on_tick(int signo, siginfo_t *info, void *context)
 	const ucontext_t *uc = context;
 	struct taken *s = &taken[taken_count];
 	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	struct unwind_stack stack = {from, stack_high};
+	struct unwind_stack stack = {from, own.stack_high};
 
 	if (taken_count == SAMPLES)
 		return;
 	s->count = unwind_frames(
 		(struct unwind_cursor){regs_pc(uc), regs_sp(uc), regs_fp(uc), true}, &stack,
-		&tables, s->frames, FRAMES, &s->complete);
+		&own.tables, s->frames, FRAMES, &s->complete);
 	regs_copy(s->regs, uc);
 	s->stack_address = from;
-	s->stack_length = stack_high - from < SLICE ? stack_high - from : SLICE;
+	s->stack_length = own.stack_high - from < SLICE ? own.stack_high - from : SLICE;
 	copy((uint64_t *)s->stack, from, s->stack_length);
 	taken_count++;
 }
@@ -228,7 +184,7 @@ static bool same_walk(struct unwinder *unwinder, const struct taken *s)
 				     .stack = s->stack,
 				     .stack_addr = s->stack_address,
 				     .stack_len = s->stack_length,
-				     .maps = &maps,
+				     .maps = &own.maps,
 				     .pid = getpid()};
 	struct unwind_result result;
 	uint64_t pcs[FRAMES];
@@ -248,7 +204,7 @@ static void samples_of_a_timer_agree_with_libunwind(void **state)
 {
 	struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
 	struct itimerval every = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
-	struct unwinder *unwinder = unwinder_new(modules);
+	struct unwinder *unwinder = unwinder_new(own.modules);
 	int complete = 0, same = 0;
 	time_t start = time(NULL);
 
@@ -278,26 +234,26 @@ static void samples_of_a_timer_agree_with_libunwind(void **state)
 /* Tables that lie may cost a stack, never a host. */
 static void nonsense_in_the_tables_ends_the_walk(void **state)
 {
-	struct feed_snapshot *snapshot = (struct feed_snapshot *)(area + 8);
+	struct feed_snapshot *snapshot = (struct feed_snapshot *)(own.area + 8);
 	struct feed_mapping good = snapshot->mappings[0];
 	struct feed_mapping out;
 	uint32_t count = snapshot->count;
 
 	snapshot->count = UINT32_MAX;
-	assert_false(unwind_find_mapping(&tables, good.start, &out));
+	assert_false(unwind_find_mapping(&own.tables, good.start, &out));
 	snapshot->count = count;
-	tables.snapshot = AREA - 4;
-	assert_false(unwind_find_mapping(&tables, good.start, &out));
-	tables.snapshot = 8;
-	tables.maps_epoch = 1;
-	assert_false(unwind_find_mapping(&tables, good.start, &out));
-	tables.maps_epoch = 0;
-	assert_true(unwind_find_mapping(&tables, good.start, &out));
-	out.rows_offset = AREA - 8;
+	own.tables.snapshot = OWN_TABLES_AREA - 4;
+	assert_false(unwind_find_mapping(&own.tables, good.start, &out));
+	own.tables.snapshot = 8;
+	own.tables.maps_epoch = 1;
+	assert_false(unwind_find_mapping(&own.tables, good.start, &out));
+	own.tables.maps_epoch = 0;
+	assert_true(unwind_find_mapping(&own.tables, good.start, &out));
+	out.rows_offset = OWN_TABLES_AREA - 8;
 	out.row_count = 100;
-	assert_false(unwind_find_row(&tables, &out, good.start, &(struct feed_row){0}));
+	assert_false(unwind_find_row(&own.tables, &out, good.start, &(struct feed_row){0}));
 	out.rows_offset = 3;
-	assert_false(unwind_find_row(&tables, &out, good.start, &(struct feed_row){0}));
+	assert_false(unwind_find_row(&own.tables, &out, good.start, &(struct feed_row){0}));
 }
 
 static void a_step_never_leaves_the_stack(void **state)
