@@ -137,10 +137,11 @@ def test_a_jitdump_is_found_in_the_map_and_read(room):  # noqa: F811
     script = SCRIPT + "jitMain(0.5);\n" + FILLER + f"jitMain({SECONDS});\n"
     result = node(room, script, "--perf-prof", "--interpreted-frames-native-stack")
     assert list(room.dir.glob("jit-*.dump")), result
-    # What is in the last, unfinished piece comes only at the end.
+    # What is in the last, unfinished piece comes only at the end; which tier of which function has
+    # its lines by then is up to V8 and the load of the machine.
     assert share(result, has("jitMain")) > 0.1
     files = {f.file for p in result.profiles for s in p.samples for f in s.frames
-             if "jitMain" in f.function}
+             if "jit" in f.function}
     assert any("spin.js" in file for file in files), files
 
 
