@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/client.h"
+#include "agent/clock.h"
 
 #define CLIENT_MAPS_NS 20000000ULL /* between two reads of a process's maps, at least */
 #define CLIENT_MAPS_SHARE 50	   /* and at least so many times what the last one took */
@@ -62,14 +62,6 @@ static void read_maps(struct client *c, struct process *p)
 	}
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
 /* A runtime that starts maps code all the time, and what is in no known mapping has no name and no
  * caller: read soon, but of a host with a great map not so often that it is all we do. */
 const struct maps *client_maps(struct client *c, struct process *p, bool stale, uint64_t now_ns)
@@ -80,11 +72,11 @@ const struct maps *client_maps(struct client *c, struct process *p, bool stale, 
 	if (wait_ns < CLIENT_MAPS_NS)
 		wait_ns = CLIENT_MAPS_NS;
 	if ((!p->mapset || stale) && now_ns - p->maps_read_ns >= wait_ns) {
-		uint64_t start_ns = clock_ns();
+		uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
 
 		p->maps_read_ns = now_ns;
 		read_maps(c, p);
-		p->maps_cost_ns = clock_ns() - start_ns;
+		p->maps_cost_ns = clock_ns(CLOCK_MONOTONIC) - start_ns;
 	}
 	return p->mapset ? &p->mapset->maps : &none;
 }

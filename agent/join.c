@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/clock.h"
 #include "agent/join.h"
 #include "agent/log.h"
 #include "shim/feed.h"
@@ -130,10 +130,7 @@ static void close_all(const struct joined *j)
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)(clock_ns(CLOCK_MONOTONIC) / 1000000U);
 }
 
 static bool receive(int fd, int64_t until_ms, struct joined *out)

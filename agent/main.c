@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "agent/client.h"
+#include "agent/clock.h"
 #include "agent/collect.h"
 #include "agent/counters.h"
 #include "agent/deliver.h"
@@ -55,14 +56,6 @@ struct agent {
 	bool reported;
 	bool any_records; /* in the last turn */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
 
 static struct client *adopt(struct agent *a, const struct joined *j)
 {

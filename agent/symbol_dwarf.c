@@ -9,18 +9,18 @@
  */
 #include "agent/symbol_dwarf.h"
 
+#include "agent/clock.h"
+
 #include "agent/symbol_lines.h"
 #include "agent/symbol_scope.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 
-#define NSEC_PER_SEC 1000000000ull
 #define NSEC_PER_MSEC 1000000ull
 #define DWARF_DEPTH_MAX 64	   /* DIEs within each other */
 #define DWARF_CHECK_EVERY 1024	   /* DIEs between two looks at the clock */
@@ -68,17 +68,9 @@ static struct {
 	uint64_t start_ns, busy_ns;
 } window; /* of the time that units of any object took */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 static bool late(struct walk *w)
 {
-	if (++w->visited % DWARF_CHECK_EVERY == 0 && now_ns() > w->deadline_ns)
+	if (++w->visited % DWARF_CHECK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) > w->deadline_ns)
 		w->error = -ETIME;
 	return w->error != 0;
 }
@@ -249,7 +241,7 @@ static void read_unit(struct symbol_dwarf *d, struct unit *u, Dwarf_Off offset, 
 	read_lines(d, u, &die);
 	d->unit_bytes += symbol_scopes_bytes(&u->scopes) + symbol_lines_bytes(&u->lines);
 	d->handle_bytes += ABBREVS_BYTES;
-	window.busy_ns += now_ns() - now;
+	window.busy_ns += clock_ns(CLOCK_MONOTONIC) - now;
 }
 
 static void index_unit(struct walk *w, Dwarf_Die *die, uint8_t type)
@@ -268,7 +260,7 @@ static void index_unit(struct walk *w, Dwarf_Die *die, uint8_t type)
 	w->unit = scope;
 	if (w->into->range_count == before && !w->error && dwarf_hasattr(die, DW_AT_stmt_list))
 		walk_children(w, die, scope, 0);
-	if (!w->error && now_ns() > w->deadline_ns)
+	if (!w->error && clock_ns(CLOCK_MONOTONIC) > w->deadline_ns)
 		w->error = -ETIME;
 }
 
@@ -280,7 +272,7 @@ static int index_units(struct symbol_dwarf *d)
 	Dwarf_Half version;
 	uint8_t type;
 
-	w.deadline_ns = now_ns() + SYMBOL_DWARF_OPEN_MS * NSEC_PER_MSEC;
+	w.deadline_ns = clock_ns(CLOCK_MONOTONIC) + SYMBOL_DWARF_OPEN_MS * NSEC_PER_MSEC;
 	while (!w.error && dwarf_get_units(d->own.dwarf, cu, &cu, &version, &type, &die, NULL) == 0)
 		index_unit(&w, &die, type);
 	if (w.error)
@@ -466,7 +458,7 @@ void symbol_dwarf_find(struct symbol_dwarf *d, uint64_t vaddr, struct symbol_ans
 		return;
 	u = &d->units[at];
 	if (!u->read) {
-		now = now_ns();
+		now = clock_ns(CLOCK_MONOTONIC);
 		a->hurried = !time_left(now);
 		if (a->hurried)
 			return;

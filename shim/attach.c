@@ -20,6 +20,7 @@
 
 #include "shim/attach.h"
 #include "shim/attach_child.h"
+#include "shim/clock.h"
 #include "shim/raw.h"
 #include "shim/region.h"
 #include "shim/self.h"
@@ -52,14 +53,6 @@ extern _Atomic unsigned observe_attention;
 static _Atomic uint32_t given_up;
 static _Atomic uint32_t failed_step;
 static _Atomic int32_t failed_error;
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now = {0};
-
-	raw2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static void set_state(uint32_t state)
 {
@@ -255,7 +248,7 @@ uint32_t attach_inherit(void)
 /* With the caller inside: see retire. */
 static uint32_t attach_try(void)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	uint32_t state = self_state();
 
 	if (state == SELF_FRESH)
@@ -301,7 +294,7 @@ static bool agent_gone(struct region *r, uint64_t now, enum attach_step *step)
 
 static void look_after(void)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	uint32_t state = SELF_READY;
 	enum attach_step step;
 	struct region *r = region_get();
@@ -343,13 +336,13 @@ uint32_t attach_check(uint32_t ticks)
 void attach_goodbye(uint32_t timeout_ms)
 {
 	struct region *r = region_get();
-	uint64_t end = monotonic_ns() + (uint64_t)timeout_ms * 1000000U;
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000U;
 	uint64_t now;
 
 	if (self_state() != SELF_READY || !r)
 		return;
 	atomic_store(&r->header->bye, 1);
-	while ((now = monotonic_ns()) < end && atomic_load(&r->header->bye) != 2) {
+	while ((now = clock_ns(CLOCK_MONOTONIC)) < end && atomic_load(&r->header->bye) != 2) {
 		struct timespec left = {.tv_sec = (time_t)((end - now) / 1000000000U),
 					.tv_nsec = (long)((end - now) % 1000000000U)};
 

@@ -188,20 +188,6 @@ static struct conn *inbound(struct thread *t, int fd)
 	return c;
 }
 
-void conn_received(struct thread *t, int fd, const void *bytes, ssize_t n)
-{
-	struct conn *c;
-
-	if (n <= 0)
-		return;
-	c = inbound(t, fd);
-	if (!c)
-		return;
-	feed(c, bytes, (size_t)n);
-	tell_read(t, c);
-	leave(c);
-}
-
 void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, size_t count,
 			  ssize_t n)
 {
@@ -220,6 +206,13 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 	}
 	tell_read(t, c);
 	leave(c);
+}
+
+void conn_received(struct thread *t, int fd, const void *bytes, ssize_t n)
+{
+	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = n > 0 ? (size_t)n : 0};
+
+	conn_received_vector(t, fd, &whole, 1, n);
 }
 
 void conn_sent(struct thread *t, int fd, ssize_t n)

@@ -17,7 +17,6 @@ static const char *const steps[] = {
 	[ATTACH_CLONE] = "no process could be cloned",
 	[ATTACH_FILES] = "a descriptor table could not be unshared",
 	[ATTACH_REGION] = "no shared memory",
-	[ATTACH_MAP] = "no memory map",
 	[ATTACH_SLOT] = "no process slot",
 	[ATTACH_AGENT_CLONE] = "the agent's process could not be cloned",
 	[ATTACH_EXEC] = "the agent could not be executed",

@@ -3,9 +3,7 @@
  * region.c - formatting a region, claiming its process slots and rings, counting in it. HANDLER: all
  * of it is loads, stores and compare-exchanges on memory that the host has mapped.
  */
-#include <time.h>
-
-#include "shim/raw.h"
+#include "shim/clock.h"
 #include "shim/region.h"
 #include "shim/self.h"
 #include "shim/sigsafe.h"
@@ -92,14 +90,6 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	h->config = *config;
 }
 
-static uint64_t boottime_ns(void)
-{
-	struct timespec now = {0};
-
-	raw2(SYS_clock_gettime, CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32_t *slot,
 			  uint32_t *session)
 {
@@ -117,7 +107,7 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 		p->session = 1 + atomic_fetch_add(&r->header->sessions, 1);
 		p->pid = pid;
 		p->parent = parent < FEED_PROCESSES ? parent : i;
-		p->boottime_ns = boottime_ns();
+		p->boottime_ns = clock_ns(CLOCK_BOOTTIME);
 		atomic_store_explicit(&p->maps_epoch, 0, memory_order_relaxed);
 		atomic_store_explicit(&p->snapshot, 0, memory_order_relaxed);
 		*slot = i;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "shim/attach.h"
+#include "shim/clock.h"
 #include "shim/foreign.h"
 #include "shim/peek.h"
 #include "shim/raw.h"
@@ -98,10 +99,8 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 	const struct span_copy *span = span_read(&t->span);
 	uint32_t room = max - (uint32_t)sizeof(*s);
 	uint32_t flags = span->flags;
-	struct timespec now = {0};
 
-	raw2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	s->time_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+	s->time_ns = clock_ns(CLOCK_MONOTONIC);
 	s->stretch = span->stretch;
 	s->weight = weight;
 	s->context = span->context;

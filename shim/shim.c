@@ -34,8 +34,6 @@ extern char **environ;
 static bool booted, active;
 static struct config config;
 
-bool shim_active(void);
-
 /* What the agent may see of the host's environment: its own settings and how to reach a server. */
 static bool for_agent(const char *variable)
 {

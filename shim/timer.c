@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "shim/clock.h"
 #include "shim/raw.h"
 #include "shim/timer.h"
 #include "shim/sigsafe.h"
@@ -53,12 +54,10 @@ uint64_t timer_period_ns(void)
 /* splitmix64 over a counter that starts at a clock: no lock, no libc, good enough for a phase. */
 static uint64_t random_below(uint64_t bound)
 {
-	struct timespec now = {0};
 	uint64_t z;
 
-	raw2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	z = atomic_fetch_add_explicit(&random_state, 0x9e3779b97f4a7c15ULL, memory_order_relaxed) +
-	    (uint64_t)now.tv_nsec * 0xd1342543de82ef95ULL + (uint64_t)now.tv_sec;
+	    clock_ns(CLOCK_MONOTONIC) * 0xd1342543de82ef95ULL;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return (z ^ (z >> 31)) % bound;
@@ -78,10 +77,7 @@ static long thread_cpu_clock(int tid)
 
 static uint64_t cpu_ns(int tid)
 {
-	struct timespec now = {0};
-
-	raw2(SYS_clock_gettime, thread_cpu_clock(tid), &now);
-	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	return clock_ns(thread_cpu_clock(tid));
 }
 
 uint64_t timer_due(int tid, const struct timer_phase *phase)
