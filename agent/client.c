@@ -20,6 +20,7 @@
 #include "agent/log.h"
 #include "agent/proc.h"
 #include "agent/publish.h"
+#include "agent/unloads.h"
 
 #define CLIENT_CHECK_NS 1000000000ULL	  /* between two looks whether a process has exec'ed */
 #define CLIENT_CLAIM_TURNS 100 /* of the agent's loop that a slot may be in the making */
@@ -44,11 +45,15 @@ static const char *check_header(struct client *c, const struct feed_header *h, u
 	if (!inside(h->processes_offset, h->process_count, sizeof(struct feed_process), file) ||
 	    !inside(h->rings_offset, h->ring_count, sizeof(struct feed_ring), file) ||
 	    !inside(h->maps_offset, h->maps_size, 1, file) ||
+	    !inside(h->unloads_offset, h->unload_count, sizeof(struct feed_unload), file) ||
+	    h->unload_count > UNLOADS_LOG_MAX ||
 	    !inside(h->tables_offset, h->tables_size, 1, file) || h->tables_size > UINT32_MAX ||
 	    !inside(h->data_offset, h->ring_count, h->ring_size, file) || h->rings_offset % 64)
 		return "its parts lie outside of it";
 	c->slots = (struct feed_process *)((uint8_t *)c->header + h->processes_offset);
 	c->controls = (struct feed_ring *)((uint8_t *)c->header + h->rings_offset);
+	c->log = (struct feed_unload *)((uint8_t *)c->header + h->unloads_offset);
+	c->log_count = h->unload_count;
 	c->tables = (uint8_t *)c->header + h->tables_offset;
 	c->tables_size = (uint32_t)h->tables_size;
 	c->data = (uint8_t *)c->header + h->data_offset;
@@ -154,6 +159,7 @@ static void process_free(struct process *p)
 	close_fd(&p->maps_fd);
 	client_maps_release(p);
 	jit_process_free(p->jit);
+	unloads_free(p->unloads);
 	free(p);
 }
 
@@ -211,7 +217,8 @@ static void adopt_slot(struct client *c, uint32_t slot, const struct feed_proces
 	watch(c, p, copy->boottime_ns);
 	/* Until its own map is read, its parent's at the fork is the best that is known. */
 	parent = copy->parent < FEED_PROCESSES ? c->processes[copy->parent] : NULL;
-	if (parent && parent->mapset && p->maps_fd < 0) {
+	if (parent && parent->mapset && p->maps_fd < 0 &&
+	    parent->maps_epoch == atomic_load(&c->slots[parent->slot].maps_epoch)) {
 		p->mapset = parent->mapset;
 		p->mapset->references++;
 	}

@@ -16,6 +16,7 @@
 #include "shim/feed.h"
 
 struct jit_process;
+struct unloads;
 
 /* A memory map that a process and the children it forked may share. */
 struct mapset {
@@ -35,6 +36,9 @@ struct process {
 	uint64_t checked_ns;   /* when its end was last looked for */
 	uint64_t seen_ns;      /* when its last record came */
 	struct mapset *mapset;
+	uint32_t maps_epoch; /* of its slot when they were read */
+	struct maps_past *past; /* goes with them, while a sample is looked at */
+	struct unloads *unloads; /* unloads.c's; NULL: it never told of any */
 	/* publish.c's: what the slot's snapshot is, and of which map and epoch. */
 	uint32_t snapshot, published_epoch;
 	uint64_t published_generation;
@@ -58,6 +62,8 @@ struct client {
 	/* Copies of the header's geometry, checked once; the region may change its own afterwards. */
 	struct feed_process *slots;
 	struct feed_ring *controls;
+	struct feed_unload *log;
+	uint32_t log_count;
 	uint8_t *tables;
 	uint32_t tables_size;
 	uint8_t *data;

@@ -9,6 +9,7 @@
 #include "agent/collect.h"
 #include "agent/publish.h"
 #include "agent/stretch.h"
+#include "agent/unloads.h"
 #include "agent/walk.h"
 
 #define COLLECT_SPANS_MAX 65536 /* distinct spans that the totals can tell apart; a power of two */
@@ -88,8 +89,12 @@ void collect_free(struct collect *c)
 static void take_sample(void *arg, const struct drained_sample *sample, struct ring_reader *reader)
 {
 	struct collect *c = arg;
-	struct stack *stack = walk_sample(c->walk, sample, c->now_ns);
+	struct stack *stack;
+	struct past past;
 
+	past_enter(&past, c->modules, sample->process, sample->maps_epoch, sample->time_ns);
+	stack = walk_sample(c->walk, sample, c->now_ns);
+	past_leave(sample->process);
 	if (!stack)
 		return;
 	if (sample->flags & FEED_SAMPLE_OPEN) {

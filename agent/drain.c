@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/drain.h"
+#include "agent/unloads.h"
 
 #define DRAIN_RECORD_MAX                                                                             \
 	(sizeof(struct feed_sample) + FEED_FRAMES_MAX * 8 + FEED_REGS * 8 + FEED_STACK_MAX)
@@ -41,6 +42,8 @@ static bool take_sample(struct client *c, struct process *p, struct ring_reader 
 	out.stretch = s->stretch;
 	out.weight = s->weight;
 	out.flags = s->record.flags;
+	out.maps_epoch = s->maps_epoch;
+	out.time_ns = s->time_ns;
 	out.context = s->context;
 	out.frames = s->frames;
 	out.frame_count = s->frame_count;
@@ -100,8 +103,16 @@ static uint32_t next_record(struct client *c, const uint8_t *data, uint64_t tail
 	return record.size;
 }
 
+/* A sample that a dlclose still running may concern is looked at when that has told what went. */
+static bool must_wait(struct client *c, struct process *p, uint32_t size, uint64_t now_ns)
+{
+	return copy.record.kind == FEED_SAMPLE && size >= sizeof(copy.sample) &&
+	       !unloads_settled(c, p, copy.sample.maps_epoch, now_ns);
+}
+
+/* *waits: something was left for the next turn. */
 static uint64_t drain_ring(struct client *c, uint32_t index, struct process *p,
-			   const struct drain_sink *sink)
+			   const struct drain_sink *sink, uint64_t now_ns, bool *waits)
 {
 	struct feed_ring *control = &c->controls[index];
 	struct ring_reader *reader = &c->readers[index];
@@ -110,6 +121,7 @@ static uint64_t drain_ring(struct client *c, uint32_t index, struct process *p,
 	uint64_t head = atomic_load_explicit(&control->head, memory_order_acquire);
 	uint64_t records = 0;
 
+	*waits = false;
 	if (head - reader->tail > c->ring_size || head % FEED_ALIGN) {
 		malformed += head != reader->tail;
 		reader->tail = head & ~(uint64_t)(FEED_ALIGN - 1);
@@ -117,6 +129,9 @@ static uint64_t drain_ring(struct client *c, uint32_t index, struct process *p,
 	while (head - reader->tail >= FEED_ALIGN && head - reader->tail <= c->ring_size) {
 		uint32_t size = next_record(c, data, reader->tail, head - reader->tail);
 
+		*waits = size && must_wait(c, p, size, now_ns);
+		if (*waits)
+			break;
 		records++;
 		if (size == 0 || !take_record(c, p, reader, sink, size)) {
 			malformed++;
@@ -159,6 +174,7 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 	uint32_t rings = client_rings(c);
 	uint64_t records = 0;
 
+	unloads_take(c, now_ns);
 	for (uint32_t i = 0; i < rings; i++) {
 		struct feed_ring *control = &c->controls[i];
 		uint32_t state = atomic_load_explicit(&control->state, memory_order_acquire);
@@ -166,6 +182,7 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 		struct process *p;
 		uint32_t slot;
 		uint64_t got;
+		bool waits = false;
 
 		if (state == FEED_RING_FREE || session == 0)
 			continue;
@@ -177,12 +194,12 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 		if (!p && (slot >= FEED_PROCESSES ||
 			   atomic_load(&c->slots[slot].state) == FEED_PROCESS_LIVE))
 			continue;
-		got = p ? drain_ring(c, i, p, sink) : 0;
+		got = p ? drain_ring(c, i, p, sink, now_ns, &waits) : 0;
 		if (got)
 			p->seen_ns = now_ns;
 		records += got;
 		/* state was read before the ring was emptied, so nothing came in between. */
-		if (state == FEED_RING_RELEASED || !p || p->ended)
+		if (!waits && (state == FEED_RING_RELEASED || !p || p->ended))
 			free_ring(c, i, sink);
 	}
 	free_ended(c, now_ns);

@@ -23,6 +23,8 @@ struct drained_sample {
 	const uint8_t *stack;
 	uint64_t stack_address;
 	uint32_t stack_length;
+	uint32_t maps_epoch;
+	uint64_t time_ns; /* the host's clock */
 };
 
 struct drain_sink {

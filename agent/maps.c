@@ -179,9 +179,15 @@ static void parse_all(struct maps *maps, const char *text, size_t n, size_t limi
 	}
 }
 
+uint64_t maps_new_generation(void)
+{
+	static uint64_t last;
+
+	return ++last;
+}
+
 int maps_parse(struct maps *maps, const char *text, size_t n)
 {
-	static uint64_t last_generation;
 	size_t lines = count_lines(text, n);
 	struct maps fresh = {.malformed = maps->malformed};
 
@@ -194,7 +200,7 @@ int maps_parse(struct maps *maps, const char *text, size_t n)
 	}
 	parse_all(&fresh, text, n, lines);
 	sort_disjoint(&fresh);
-	fresh.generation = ++last_generation;
+	fresh.generation = maps_new_generation();
 	maps_release(maps);
 	*maps = fresh;
 	return 0;
@@ -248,7 +254,10 @@ int maps_read_fd(struct maps *maps, int fd)
 const struct maps_entry *maps_find(const struct maps *maps, uint64_t pc)
 {
 	size_t lo = 0, hi = maps->count;
+	const struct maps_entry *past;
 
+	if (maps->past && maps->past->find(maps->past, pc, &past))
+		return past;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 

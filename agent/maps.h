@@ -24,6 +24,13 @@ struct maps_entry {
 	bool exec, readable, writable, deleted;
 };
 
+/* What lay at addresses that have been given to something else since, or to nothing. */
+struct maps_past {
+	/* True: what the map says of pc does not hold; *entry is what does, or NULL if nobody knows. */
+	bool (*find)(struct maps_past *past, uint64_t pc, const struct maps_entry **entry);
+	uint64_t generation; /* names its entries, beside the map's own */
+};
+
 struct maps {
 	struct maps_entry *entries; /* sorted by start, disjoint */
 	size_t count;
@@ -33,8 +40,12 @@ struct maps {
 	 * something about an entry stores it beside the pointer. 0 before the first parse.
 	 */
 	uint64_t generation;
+	struct maps_past *past; /* NULL: none; not owned */
 	uint64_t malformed; /* lines dropped, over all parses: garbage, overlaps, over MAPS_MAX */
 };
+
+/* A generation that no contents have had. */
+uint64_t maps_new_generation(void);
 
 void maps_init(struct maps *maps);
 void maps_release(struct maps *maps);

@@ -242,6 +242,15 @@ struct module *module_get(struct modules *modules, const struct maps_entry *entr
 	return m;
 }
 
+const struct module *module_by_build_id(const struct modules *modules, const char *build_id)
+{
+	for (size_t i = 0; i < MODULE_BUCKETS; i++)
+		for (const struct module *m = modules->buckets[i]; m; m = m->next)
+			if (!m->error && strcmp(m->build_id, build_id) == 0)
+				return m;
+	return NULL;
+}
+
 /*
  * Two segments may share a page of the file, which is then mapped twice; the mapping's own
  * permission tells which of them this one is. A mapping is whole pages: page is the size to which

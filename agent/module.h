@@ -67,6 +67,9 @@ void modules_free(struct modules *modules);
  */
 struct module *module_get(struct modules *modules, const struct maps_entry *entry, pid_t pid);
 
+/* A known object with that build-id, or NULL. */
+const struct module *module_by_build_id(const struct modules *modules, const char *build_id);
+
 /* Link-time (ELF virtual) address of pc, which lies in entry; the file offset without an ELF. */
 uint64_t module_vaddr(const struct module *module, const struct maps_entry *entry, uint64_t pc);
 

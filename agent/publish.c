@@ -11,6 +11,7 @@
 #include "agent/extent.h"
 #include "agent/log.h"
 #include "agent/publish.h"
+#include "agent/unloads.h"
 
 #define TABLES_BUCKETS 256
 #define PUBLISH_MAPPINGS_MAX 8192 /* executable mappings of one process; more are left out */
@@ -230,8 +231,8 @@ static void install(struct client *c, struct process *process, struct placed_sna
 void publish_process(struct tables *tables, struct modules *modules, struct client *c,
 		     struct process *process, uint64_t now_ns)
 {
-	uint32_t epoch = atomic_load(&c->slots[process->slot].maps_epoch);
-	bool stale = epoch != process->published_epoch;
+	uint32_t epoch;
+	bool quiet = unloads_quiet(c, process, &epoch), stale = epoch != process->maps_epoch;
 	struct feed_snapshot *snapshot;
 	struct placed_snapshot *placed;
 	const struct maps *maps;
@@ -239,11 +240,14 @@ void publish_process(struct tables *tables, struct modules *modules, struct clie
 
 	if (process->ended || !publication_of(c))
 		return;
-	/* A map read before the epoch moved says nothing about after it. */
 	if (stale && now_ns - process->maps_read_ns < PUBLISH_RETRY_NS)
 		return;
 	maps = client_maps(c, process, stale, now_ns);
-	if (!maps->count || maps->generation == process->published_generation)
+	/* A map of another epoch says nothing about this one, nor does one about a dlclose that is still
+	 * to unmap something. */
+	if (!maps->count || !quiet || process->maps_epoch != epoch ||
+	    (maps->generation == process->published_generation &&
+	     epoch == process->published_epoch))
 		return;
 	sweep(c, now_ns);
 	snapshot = make_snapshot(tables, modules, c, process, maps, &size);

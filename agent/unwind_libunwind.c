@@ -43,7 +43,7 @@ extern int search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_
 /* Remembers which module a mapping is; named by generation, as maps are replaced in place. */
 struct module_slot {
 	const struct maps_entry *entry;
-	uint64_t generation;
+	uint64_t generation, past; /* of the map, and of what lay there before */
 	struct module *module;
 };
 
@@ -74,8 +74,11 @@ static struct module *module_at(struct unwinder *u, const struct maps_entry *ent
 {
 	struct module_slot *slot =
 	    &u->slots[((uintptr_t)entry / sizeof(*entry)) % UNWIND_MODULE_SLOTS];
+	uint64_t past = u->in->maps->past ? u->in->maps->past->generation : 0;
 
-	if (slot->entry != entry || slot->generation != u->in->maps->generation) {
+	if (slot->entry != entry || slot->generation != u->in->maps->generation ||
+	    slot->past != past) {
+		slot->past = past;
 		slot->entry = entry;
 		slot->generation = u->in->maps->generation;
 		slot->module = module_get(u->modules, entry, u->in->pid);

@@ -4,8 +4,8 @@
  *
  * A region is one sealed memfd that the host's shim creates (shim/attach.c) and the agent adopts. The
  * attaching process and its fork children write into it; one agent reads. It holds, in this order, a
- * header, a table of processes, a table of ring controls, a copy of the attaching process's memory
- * map, the unwind tables, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
+ * header, a table of processes, a table of ring controls, objects that were unloaded, a copy of the
+ * attaching process's memory map, the unwind tables, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
  * sizes that the header states are checked by the reader against the file it really has.
  *
  * The two sides do not trust each other. The agent copies a record before it checks it, and bounds
@@ -79,7 +79,8 @@ struct feed_join {
 	X(conn_range, "connections not seen: descriptor above the table")                            \
 	X(slot_none, "fork children not seen: no process slot was free")                             \
 	X(foreign_signal, "signals of others that came to our handler")                              \
-	X(stack_truncated, "samples whose stack was longer than the copy")
+	X(stack_truncated, "samples whose stack was longer than the copy")                          \
+	X(unload_lost, "dlcloses that the agent was not told of in full")
 
 enum feed_counter {
 #define X(name, text) FEED_COUNTER_##name,
@@ -99,7 +100,9 @@ struct feed_header {
 	uint64_t data_offset; /* of ring 0's data; ring i's is at data_offset + i * ring_size */
 	uint64_t tables_offset; /* of the area that the agent publishes unwind tables in */
 	uint64_t tables_size;	/* 0: none; at most 4 GiB */
-	uint64_t reserved[2];
+	uint64_t unloads_offset; /* of the entries that tell which objects went */
+	uint32_t unload_count;
+	uint32_t reserved;
 
 	/* Writer G before it becomes the agent; reader agent after exec: no ordering needed. */
 	_Atomic uint32_t maps_length;
@@ -116,7 +119,9 @@ struct feed_header {
 	_Atomic uint32_t sessions;
 	/* Writer hosts: where the search for a free ring starts (fetch_add, relaxed). */
 	_Atomic uint32_t ring_hint;
-	uint32_t reserved2;
+	/* Writer hosts (seq_cst, before closing falls; only grows): how many of the unloads' entries were
+	 * ever claimed. Reader agent: it looks at no others. */
+	_Atomic uint32_t unloads_used;
 	/* Writers hosts (fetch_add, relaxed); reader agent. */
 	_Atomic uint64_t counters[FEED_COUNTER_COUNT];
 	struct feed_config config;
@@ -133,14 +138,50 @@ struct feed_process {
 	int32_t pid;
 	uint32_t parent;      /* index of the slot it was forked from, or its own */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at the claim: a process started later is a stranger */
-	/* Counts objects that went: before and after each dlclose. Writer host (seq_cst); readers its
-	 * handlers and the agent, which reads it before it reads the map. */
+	/* Counts dlcloses, before and after each; samples say what it was. Writer host (seq_cst); readers
+	 * its handlers and the agent, which reads it before and after it reads the map. */
 	_Atomic uint32_t maps_epoch;
 	/* Offset in the tables of its struct feed_snapshot, 0: none yet. Writer agent (release), reader
 	 * the process's handlers (acquire). What it replaces stays readable for a while: a handler looks
 	 * again when it has done, and drops its frames if the word has changed. */
 	_Atomic uint32_t snapshot;
-	uint64_t reserved[4];
+	/* dlcloses that run, from before the first move of maps_epoch until all is told of what went.
+	 * Writer host (seq_cst), reader agent. */
+	_Atomic uint32_t closing;
+	/* What went up to the dlclose of this number may not have been told: some objects in [low, high).
+	 * Writer host (seq_cst: the bounds first), reader agent. */
+	_Atomic uint32_t lost;
+	_Atomic uint64_t lost_below; /* UINT64_MAX - low, so that 0 is nothing; both only grow */
+	_Atomic uint64_t lost_high;
+	uint64_t reserved;
+};
+
+/* An object that dlopen loaded. Addresses in the process; absent parts are 0. */
+struct feed_object {
+	uint64_t start, end;	       /* all of it */
+	uint64_t text_start, text_end; /* its first executable segment, in whole pages */
+	uint64_t text_offset;	       /* of text_start in the file */
+	uint32_t build_id_size;
+	uint32_t reserved;
+	uint8_t build_id[32];
+	char path[256]; /* as the process names it; empty: longer */
+};
+
+enum feed_unload_state { FEED_UNLOAD_FREE, FEED_UNLOAD_CLAIMED, FEED_UNLOAD_FULL };
+
+/* An object that a dlclose unloaded. */
+struct feed_unload {
+	/* FREE -> CLAIMED by a host (cmpxchg, acquire), FULL by it (release: the rest is written), FREE
+	 * again by the agent once copied (release). */
+	_Atomic uint32_t state;
+	uint32_t session;      /* of the process */
+	uint32_t slot;	       /* and its index */
+	uint32_t begin, end;   /* maps_epoch after its moves before and after the dlclose */
+	uint32_t looked;       /* maps_epoch when it was looked what is left */
+	uint32_t reused;       /* 1: another object lay there already when that was looked at */
+	uint32_t reserved;
+	uint64_t time_ns; /* by the clock of samples: gone by then, there when the dlclose began */
+	struct feed_object object;
 };
 
 /*
@@ -260,7 +301,7 @@ struct feed_sample {
 	struct feed_context context;
 	uint64_t stack_address; /* of the first byte of the slice */
 	uint32_t stack_length;
-	uint32_t reserved;
+	uint32_t maps_epoch; /* of the process, before anything else was looked at */
 	uint64_t frames[]; /* leaf first; FEED_FRAME_EXACT is set in those that are no return address */
 };
 #define FEED_FRAME_EXACT (1ULL << 63)
@@ -275,6 +316,7 @@ struct feed_stretch {
 _Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
 _Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
 _Static_assert(sizeof(struct feed_row) == 12, "rows are 12 bytes");
+_Static_assert(sizeof(struct feed_unload) % FEED_ALIGN == 0, "unloads are aligned");
 _Static_assert(sizeof(struct feed_context) == 32, "contexts are 32 bytes");
 _Static_assert(sizeof(struct feed_sample) % FEED_ALIGN == 0, "frames are aligned");
 

@@ -7,6 +7,7 @@
 #ifndef SPANPROF_SHIM_REAL_H
 #define SPANPROF_SHIM_REAL_H
 
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -67,6 +68,8 @@
 	X(int, signalfd, (int, const sigset_t *, int))                                               \
 	X(int, setitimer, (int, const struct itimerval *, struct itimerval *))                       \
 	X(int, dlclose, (void *))                                                                    \
+	X(int, dl_iterate_phdr,                                                                      \
+	  (int (*)(struct dl_phdr_info *, size_t, void *), void *))                                  \
 	X(int, unshare, (int))                                                                       \
 	X(int, setns, (int, int))                                                                    \
 	X(int, chroot, (const char *))                                                               \

@@ -12,9 +12,9 @@
 
 /* Sparse: only what threads really use becomes memory. The smallest fits any mlock limit. */
 const struct region_shape region_shapes[REGION_SHAPES] = {
-	{512, 1U << 18, 1U << 21, 1U << 27},
-	{64, 1U << 17, 1U << 18, 1U << 23},
-	{16, 1U << 16, 1U << 16, 1U << 20},
+	{512, 1U << 18, 1U << 21, 1U << 27, 1024},
+	{64, 1U << 17, 1U << 18, 1U << 23, 256},
+	{16, 1U << 16, 1U << 16, 1U << 20, 32},
 };
 
 _Atomic(struct region *) region_current;
@@ -36,9 +36,14 @@ static uint64_t rings_offset(void)
 	return processes_offset() + page_align(FEED_PROCESSES * sizeof(struct feed_process));
 }
 
-static uint64_t maps_offset(const struct region_shape *shape)
+static uint64_t unloads_offset(const struct region_shape *shape)
 {
 	return rings_offset() + page_align(shape->ring_count * sizeof(struct feed_ring));
+}
+
+static uint64_t maps_offset(const struct region_shape *shape)
+{
+	return unloads_offset(shape) + page_align(shape->unload_count * sizeof(struct feed_unload));
 }
 
 static uint64_t tables_offset(const struct region_shape *shape)
@@ -65,10 +70,12 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	r->size = region_size(shape);
 	r->ring_count = shape->ring_count;
 	r->ring_size = shape->ring_size;
+	r->unload_count = shape->unload_count;
 	r->maps_size = shape->maps_size;
 	r->maps_offset = maps_offset(shape);
 	r->processes = (struct feed_process *)((uint8_t *)base + processes_offset());
 	r->rings = (struct feed_ring *)((uint8_t *)base + rings_offset());
+	r->unloads = (struct feed_unload *)((uint8_t *)base + unloads_offset(shape));
 	r->tables = (uint8_t *)base + tables_offset(shape);
 	r->tables_offset = tables_offset(shape);
 	r->tables_size = shape->tables_size;
@@ -81,6 +88,8 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	h->process_count = FEED_PROCESSES;
 	h->rings_offset = (uint32_t)rings_offset();
 	h->ring_count = shape->ring_count;
+	h->unloads_offset = unloads_offset(shape);
+	h->unload_count = shape->unload_count;
 	h->maps_offset = r->maps_offset;
 	h->maps_size = shape->maps_size;
 	h->ring_size = shape->ring_size;
@@ -110,6 +119,10 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 		p->boottime_ns = clock_ns(CLOCK_BOOTTIME);
 		atomic_store_explicit(&p->maps_epoch, 0, memory_order_relaxed);
 		atomic_store_explicit(&p->snapshot, 0, memory_order_relaxed);
+		atomic_store_explicit(&p->closing, 0, memory_order_relaxed);
+		atomic_store_explicit(&p->lost, 0, memory_order_relaxed);
+		atomic_store_explicit(&p->lost_below, 0, memory_order_relaxed);
+		atomic_store_explicit(&p->lost_high, 0, memory_order_relaxed);
 		*slot = i;
 		*session = p->session;
 		/* seq_cst, not release: an agent that is about to leave stores up = 0 and then looks

@@ -20,19 +20,21 @@ struct region {
 	struct feed_header *header;
 	struct feed_process *processes;
 	struct feed_ring *rings;
+	struct feed_unload *unloads;
 	const uint8_t *tables; /* read-only here: the agent writes them */
 	uint64_t tables_offset;
 	uint64_t tables_size;
 	uint8_t *data;
 	size_t size;
 	uint32_t ring_count, ring_size;
+	uint32_t unload_count;
 	uint32_t maps_size;
 	uint64_t maps_offset;
 };
 
 /* How large a region is; smaller ones are for hosts whose limits forbid the first. */
 struct region_shape {
-	uint32_t ring_count, ring_size, maps_size, tables_size;
+	uint32_t ring_count, ring_size, maps_size, tables_size, unload_count;
 };
 
 #define REGION_SHAPES 3

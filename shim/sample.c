@@ -106,7 +106,8 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 	s->context = span->context;
 	s->stack_address = 0;
 	s->stack_length = 0;
-	s->reserved = 0;
+	s->maps_epoch = atomic_load_explicit(&r->processes[self_page->slot].maps_epoch,
+					     memory_order_acquire);
 	s->frame_count = walk_frames(t, uc, r, s->frames, SAMPLE_FRAMES_MAX);
 	if (!s->frame_count)
 		copy_stack(s, t, uc, room - FEED_REGS * 8, &flags);

@@ -25,6 +25,7 @@
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/timer.h"
+#include "shim/unload.h"
 #include "shim/wrap_signal.h"
 
 #define AGENT_NAME "spanprof-agent"
@@ -156,6 +157,7 @@ static void boot(char **argv)
 		return;
 	booted = true;
 	real_resolve();
+	unload_init();
 	if (!wanted() || !prepare())
 		return;
 	active = true;

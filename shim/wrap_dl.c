@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wrap_dl.c - dlclose: the process's published unwind tables are out of date from before it until the
- * agent has read the map again. APP. dlopen is not wrapped: it finds its search path by its caller's
- * address, which would become ours, and what it adds is simply not in the tables yet.
+ * agent has read the map again, and the agent is told what went. APP. On every thread, known to us or
+ * not. dlopen is not wrapped: it finds its search path by its caller's address, which would become
+ * ours, and what it adds is simply in no map yet.
  */
 #include <dlfcn.h>
 
 #include "shim/observe.h"
 #include "shim/real.h"
-#include "shim/region.h"
-
-static void change_epoch(void)
-{
-	struct region *r;
-
-	self_enter();
-	r = region_get();
-	if (r && self_state() == SELF_READY)
-		atomic_fetch_add(&r->processes[self_page->slot].maps_epoch, 1);
-	self_leave();
-}
+#include "shim/unload.h"
 
 EXPORT int dlclose(void *handle)
 {
-	int result;
+	struct unload unload;
+	int result, saved = errno;
 
-	OBSERVE(change_epoch());
+	unload_begin(&unload);
+	errno = saved;
 	result = REAL(dlclose)(handle);
-	OBSERVE(change_epoch());
+	saved = errno;
+	unload_end(&unload);
+	errno = saved;
 	return result;
 }

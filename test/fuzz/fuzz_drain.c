@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A region that lies, and goes on lying while it is read: the input's bytes are spread over the
- * header, the process table, the ring controls, the maps and the rings of a good one, between the
+ * header, the process table, the ring controls, the unloads, the maps and the rings of a good one, between the
  * agent's turns. Each write is struct lie and its bytes; one of length 0 is a turn.
  */
 #include <fcntl.h>
@@ -25,7 +25,8 @@ struct lie {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct region_shape shape = {
-    .ring_count = RINGS, .ring_size = FEED_RING_MIN, .maps_size = 4096, .tables_size = 1 << 16};
+    .ring_count = RINGS, .ring_size = FEED_RING_MIN, .maps_size = 4096, .tables_size = 1 << 16,
+    .unload_count = 8};
 
 /* A region with this process and a claimed ring in it, through which one good record went. */
 static int make(struct region *r)
@@ -62,6 +63,9 @@ static uint8_t *part(struct region *r, const struct lie *lie, size_t *room)
 	case 3:
 		*room = sizeof(*r->rings);
 		return (uint8_t *)&r->rings[ring];
+	case 5:
+		*room = r->unload_count * sizeof(*r->unloads);
+		return (uint8_t *)r->unloads;
 	case 4:
 		*room = r->maps_size;
 		return (uint8_t *)r->header + r->maps_offset;

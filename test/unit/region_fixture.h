@@ -34,7 +34,8 @@ static inline void fixture_init(struct fixture *f, uint32_t rings)
 	struct region_shape shape = {.ring_count = rings,
 				     .ring_size = FIXTURE_RING_SIZE,
 				     .maps_size = 1 << 16,
-				     .tables_size = 1 << 20};
+				     .tables_size = 1 << 20,
+				     .unload_count = 16};
 	size_t size = region_size(&shape);
 	void *base;
 
