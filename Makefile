@@ -139,7 +139,21 @@ $(B)/programs/%: test/programs/%.c
 	$(call say,HOST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d -o $@ $< -lpthread
-programs: $(prog_bin)
+# Libraries that hosts open: the same source, each with a function of its own name and frame size; some
+# without a build-id, as many build systems still make them.
+burners := $(foreach i,0 1 2 3 4 5 6 7,$(B)/programs/libburn_$(i).so) $(B)/programs/libburn_anonymous.so
+$(burners): $(B)/programs/libburn_%.so: test/programs/library/burner.c
+	$(call say,HOST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -fPIC -shared -fomit-frame-pointer \
+		-DBURN=burn_$* -DFRAME=$(if $(filter 1 3 5 7,$*),4096,16) \
+		-Wl,--build-id=$(if $(filter anonymous,$*),none,sha1) -o $@ $<
+# What a profiler does that unwinds in its signal handler by libunwind; for the tests of hosts that end it.
+$(B)/programs/libpeer.so: test/programs/library/peer.c
+	$(call say,HOST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -fPIC -shared -o $@ $< -lunwind
+programs: $(prog_bin) $(burners) $(B)/programs/libpeer.so
 
 unit: $(unit_bin)
 	$(Q)failed=; for t in $(unit_bin); do $$t || failed="$$failed $$t"; done; \
@@ -154,6 +168,7 @@ checks: $(B)/libspanprof.so
 check: unit checks
 
 integration: all programs
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all
 	$(Q)$(PYTHON) -m pytest -q test/integration
 
 test: all check

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects that come and go while samples are taken: every name is that of the object that was there,
+nothing hangs, nothing is lost and nothing piles up. The hosts are such as end profilers that unwind by
+libunwind in their signal handlers; libpeer.so is one, and shows it."""
+import contextlib
+import os
+import re
+import subprocess
+import threading
+
+import pytest
+from hosts import ROOT, Build, Room, assert_sampled, build, room  # noqa: F401
+
+FAST = {"SPANPROF_SAMPLE_RATE": "1000"}
+LIBRARIES = [f"burn_{i}" for i in range(8)]
+SANITIZED = ROOT / "build-address-undefined" / "spanprof-agent"
+PEER_SECONDS = 9
+
+
+def stacks(result):
+    """(stack, CPU seconds), root first."""
+    for profile in result.profiles:
+        index = [name for name, _ in profile.sample_types].index("cpu")
+        for sample in profile.samples:
+            yield sample.stack, sample.values[index] / 1e9
+
+
+def burners(stack):
+    return [name for name in stack if name.startswith("burn_")]
+
+
+def assert_no_lie(result, callers):
+    """A burner is below its own caller, or the stack says that it is not whole."""
+    for stack, seconds in stacks(result):
+        for name in burners(stack):
+            caller = stack[stack.index(name) - 1]
+            assert caller == callers[name] or "[truncated stack]" in stack, (stack, seconds)
+
+
+def named_share(result, name, cpu):
+    return result.sampled_in(name) / cpu
+
+
+# One address, two objects
+
+
+@pytest.mark.parametrize("seconds", [(0.004, 0.002), (0.15, 0.1)], ids=["short", "long"])
+@pytest.mark.parametrize("files", [[], ["unlink"]], ids=["files", "deleted"])
+def test_what_came_to_lie_at_an_address_never_names_what_went(room, seconds, files):  # noqa: F811
+    cycles = round(1.2 / sum(seconds))
+    result = room.profiled("same_address", cycles, *seconds, "burn_0", "burn_1", *files, env=FAST)
+    assert (result.returncode, result.stdout) == (0, "moved 0 times"), result
+    assert_sampled(result)
+    assert_no_lie(result, {"burn_0": "call_first", "burn_1": "call_second"})
+    for name, figure in (("burn_0", "first"), ("burn_1", "second")):
+        # Deleted at once and closed before anybody looked, only the first few have no name.
+        assert result.sampled_in(name) == pytest.approx(result.figure(figure), rel=0.2, abs=0.08)
+
+
+def test_an_object_without_a_build_id_is_nobodys_rather_than_anothers(room):  # noqa: F811
+    result = room.profiled("same_address", 150, 0.004, 0.004, "burn_anonymous", "burn_3", env=FAST)
+    assert (result.returncode, result.stdout) == (0, "moved 0 times"), result
+    assert_sampled(result)
+    assert_no_lie(result, {"burn_anonymous": "call_first", "burn_3": "call_second"})
+    assert named_share(result, "burn_3", result.figure("second")) == pytest.approx(1, abs=0.2)
+    unknown = sum(s for stack, s in stacks(result) if stack[-1] in ("[unknown]", "burn_anonymous"))
+    assert unknown == pytest.approx(result.figure("first"), rel=0.2)
+
+
+# Stress
+
+
+class AgentWatch(threading.Thread):
+    """Descriptors and resident memory of a room's agent, every 0.1 s while it serves."""
+
+    def __init__(self, where):
+        super().__init__(daemon=True)
+        self.room, self.ended, self.seen = where, threading.Event(), []
+
+    def run(self):
+        agent = None
+        while not self.ended.wait(0.1):
+            with contextlib.suppress(OSError, IndexError, StopIteration):
+                agent = agent or self.room.agents()[0]
+                fds = len(os.listdir(f"/proc/{agent}/fd"))
+                with open(f"/proc/{agent}/status", encoding="ascii") as f:
+                    rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+                self.seen.append((fds, rss))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.ended.set()
+        self.join()
+
+
+def stress(room, env):  # noqa: F811
+    with AgentWatch(room) as watch:
+        result = room.profiled("dl_stress", 8, 1000, 0.008,
+                               env=FAST | {"SPANPROF_LOG_LEVEL": "debug",
+                                           "PYROSCOPE_UPLOAD_INTERVAL": "1s"} | env)
+    assert (result.returncode, result.stdout) == (0, "1000 cycles"), result
+    assert_sampled(result, log=result.log)
+    assert_no_lie(result, dict.fromkeys(LIBRARIES, "cycle"))
+    for name in LIBRARIES:
+        assert result.sampled_in(name) == pytest.approx(result.figure(name), rel=0.25), result
+    return result, watch.seen
+
+
+def test_a_thousand_dlcloses_on_eight_threads_lose_nothing(room):  # noqa: F811
+    result, seen = stress(room, {})
+    # What the threads did while the process got its agent is counted as well.
+    drops = re.findall(r"\d+ (?:samples dropped: .*|dlcloses that .*)", result.log)
+    assert not drops, drops
+    assert len(seen) > 10, seen
+    # From when every library has been seen and named: some of the first intervals.
+    settled = seen[len(seen) // 4:-2]
+    assert max(fds for fds, _ in settled) <= settled[0][0] + 2, seen
+    assert max(rss for _, rss in settled) <= settled[0][1] + 4096, list(seen[::4])
+
+
+def test_the_stress_under_sanitizers(tmp_path):
+    if not SANITIZED.exists():
+        pytest.skip("no build of the agent with sanitizers: make SAN=address,undefined all")
+    sanitized = Build(tmp_path)
+    (tmp_path / "spanprof-agent").unlink()
+    (tmp_path / "spanprof-agent").write_bytes(SANITIZED.read_bytes())
+    for path in (tmp_path, tmp_path / "spanprof-agent"):
+        path.chmod(0o755)
+    own = Room(sanitized)
+    try:
+        options = f"log_path={own.dir}/sanitizer"
+        stress(own, {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": options + ":print_stacktrace=1"})
+        reports = [path.read_text() for path in own.dir.glob("sanitizer*")]
+        assert not reports, reports
+    finally:
+        own.close()
+
+
+# What ends others
+
+
+def peer(build, name, *args, **env):  # noqa: F811
+    """Exit status and output of a host under the peer; None if it hung."""
+    try:
+        done = subprocess.run([build.program(name), *map(str, args)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PEER_SECONDS, check=False,
+                              env=os.environ | {"LD_PRELOAD": build.program("libpeer.so")} | env)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("step", [{}, {"PEER_BACKTRACE": "1"}], ids=["unw_step", "unw_backtrace"])
+def test_the_loaders_lock_and_the_hosts_own_hang_a_peer(build, step):  # noqa: F811
+    assert peer(build, "dl_lock", 4, **step) is None
+
+
+def test_the_loaders_lock_and_the_hosts_own_do_not_hang_ours(room):  # noqa: F811
+    bare = room.bare("dl_lock", 3)
+    result = room.profiled("dl_lock", 3, env=FAST)
+    assert result.behaviour == bare.behaviour == (0, "all went on", ""), (bare, result)
+    assert_sampled(result)
+    for name in ("visit", "hold", "burn_2"):
+        assert result.sampled_in(name) > 0, result
+
+
+INTACT = "\n".join(f"channel {i}: intact" for i in range(4))
+
+
+def test_a_peers_pipe_takes_the_hosts_bytes(build):  # noqa: F811
+    found = peer(build, "fd_theft", 2)
+    assert found is None or "altered" in found[1], found
+
+
+def test_no_byte_of_a_host_that_closed_all_descriptors_is_touched(room):  # noqa: F811
+    bare = room.bare("fd_theft", 2)
+    result = room.profiled("fd_theft", 2, env=FAST)
+    assert result.behaviour == bare.behaviour == (0, INTACT, ""), (bare, result)
+    assert_sampled(result)
