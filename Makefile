@@ -89,6 +89,9 @@ $(B)/shim/%.o: shim/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SHIM_CFLAGS) -c -o $@ $<
 
+# libgcc calls it with a caller's arguments in the vector registers.
+$(B)/shim/wrap_sigmask.o: SHIM_CFLAGS += -mgeneral-regs-only
+
 $(B)/core/shim/%.o: shim/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -138,7 +141,8 @@ fuzz-libs: $(libcore) $(libagent) $(libpprof)
 $(B)/programs/%: test/programs/%.c
 	$(call say,HOST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d -o $@ $< -lpthread
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d $(HOST_FLAGS) -o $@ $< -lpthread
+$(B)/programs/split_stack: HOST_FLAGS := -fsplit-stack
 # Libraries that hosts open: the same source, each with a function of its own name and frame size; some
 # without a build-id, as many build systems still make them.
 burners := $(foreach i,0 1 2 3 4 5 6 7,$(B)/programs/libburn_$(i).so) $(B)/programs/libburn_anonymous.so

@@ -81,6 +81,8 @@ static void check_config(struct feed_config *config)
 		config->period_ns = 10000000;
 	if (config->upload_interval_ms < 1000 || config->upload_interval_ms > 600000)
 		config->upload_interval_ms = 15000;
+	if (config->frames_max < 1 || config->frames_max > FEED_FRAMES_MAX)
+		config->frames_max = 128;
 }
 
 static const char *map_region(struct client *c)

@@ -11,12 +11,13 @@
 
 #include "agent/maps.h"
 #include "agent/module.h"
+#include "shim/feed.h"
 
 #include <sys/types.h>
 
 #define UNWIND_REGISTERS 17 /* x86-64 in DWARF order: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip   \
 			     */
-#define UNWIND_FRAMES_MAX 1024	      /* of one walk */
+#define UNWIND_FRAMES_MAX FEED_FRAMES_MAX /* of one walk */
 #define UNWIND_READS_MAX (512u << 10) /* memory words of one walk: what hostile tables may cost */
 
 struct unwind_regs {

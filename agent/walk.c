@@ -74,20 +74,21 @@ static size_t finish(struct walk *w, const struct drained_sample *s, const struc
 				     .pid = s->process->pid};
 
 	memcpy(regs.regs, s->regs, sizeof(regs.regs));
-	return unwind_walk(w->unwinder, &input, pcs, WALK_FRAMES_MAX, result);
+	return unwind_walk(w->unwinder, &input, pcs, s->client->config.frames_max, result);
 }
 
-/* The handler walked it all. As many frames as there is room for is a stack cut at its root side. */
+/* The handler walked it: to the root, or as far as it may. */
 static size_t take_frames(const struct drained_sample *s, uint64_t *pcs, struct unwind_result *result)
 {
-	size_t n = s->frame_count < WALK_FRAMES_MAX ? s->frame_count : WALK_FRAMES_MAX;
+	uint32_t max = s->client->config.frames_max;
+	size_t n = s->frame_count < max ? s->frame_count : max;
 
 	for (size_t i = 0; i < n; i++) {
 		pcs[i] = s->frames[i] & ~FEED_FRAME_EXACT;
 		if (s->frames[i] & FEED_FRAME_EXACT)
 			result->exact[i / 64] |= 1ULL << i % 64;
 	}
-	result->truncated = n == WALK_FRAMES_MAX;
+	result->truncated = (s->flags & FEED_SAMPLE_TRUNCATED) || n < s->frame_count;
 	return n;
 }
 
@@ -131,8 +132,8 @@ static size_t finish_again(struct walk *w, const struct drained_sample *s, uint6
 struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64_t now_ns)
 {
 	struct unwind_result result = {0};
-	uint64_t pcs[WALK_FRAMES_MAX] = {0};
-	struct frame frames[WALK_FRAMES_MAX];
+	uint64_t pcs[FEED_FRAMES_MAX];
+	struct frame frames[FEED_FRAMES_MAX];
 	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
 	size_t n, count = 0;
 	uint64_t pc = s->regs ? s->regs[WALK_REG_PC]

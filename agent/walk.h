@@ -12,8 +12,6 @@
 #include "agent/drain.h"
 #include "agent/module.h"
 
-#define WALK_FRAMES_MAX 128 /* of one sample; what is above is cut at the root side and says so */
-
 struct walk;
 
 struct walk *walk_new(struct modules *modules);

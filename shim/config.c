@@ -18,6 +18,7 @@
 #define CONFIG_RATE_DEFAULT 100
 #define CONFIG_RATE_MIN 1
 #define CONFIG_RATE_MAX 1000
+#define CONFIG_FRAMES_DEFAULT 128
 #define CONFIG_UPLOAD_DEFAULT_MS 15000
 #define CONFIG_UPLOAD_MIN_MS 1000
 #define CONFIG_UPLOAD_MAX_MS 600000
@@ -77,15 +78,30 @@ static const char *read_switch(const char *value, void *field, size_t size)
 	return read_choice(value, field, names, "auto, on or off");
 }
 
-static const char *read_rate(const char *value, void *field, size_t size)
+static bool whole_number(const char *value, unsigned long min, unsigned long max, uint32_t *out)
 {
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);
 
-	if (*end || *value < '0' || *value > '9' || n < CONFIG_RATE_MIN || n > CONFIG_RATE_MAX)
-		return "a whole number of Hz from 1 to 1000";
-	*(uint32_t *)field = (uint32_t)n;
-	return NULL;
+	if (*end || *value < '0' || *value > '9' || n < min || n > max)
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
+static const char *read_rate(const char *value, void *field, size_t size)
+{
+	return whole_number(value, CONFIG_RATE_MIN, CONFIG_RATE_MAX, field)
+		       ? NULL
+		       : "a whole number of Hz from 1 to 1000";
+}
+
+static const char *read_frames(const char *value, void *field, size_t size)
+{
+	_Static_assert(FEED_FRAMES_MAX == 1024, "the text below says so");
+
+	return whole_number(value, 1, FEED_FRAMES_MAX, field) ? NULL
+							      : "a whole number from 1 to 1024";
 }
 
 /* "15s", "1500ms", "1m", or seconds without a unit. */
@@ -185,6 +201,7 @@ static const struct setting {
 	{"SPANPROF_ENABLED", read_bool, IN_CONFIG(enabled)},
 	{"SPANPROF_START", read_start, IN_CONFIG(eager)},
 	{"SPANPROF_SAMPLE_RATE", read_rate, IN_CONFIG(sample_rate)},
+	{"SPANPROF_STACK_DEPTH", read_frames, IN_FEED(frames_max)},
 	{"SPANPROF_INCLUDE", read_text, IN_CONFIG(include)},
 	{"SPANPROF_EXCLUDE", read_text, IN_CONFIG(exclude)},
 	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
@@ -220,6 +237,7 @@ static void set_defaults(struct config *config)
 {
 	config->enabled = 1;
 	config->sample_rate = CONFIG_RATE_DEFAULT;
+	config->feed->frames_max = CONFIG_FRAMES_DEFAULT;
 	config->feed->log_level = FEED_LOG_WARN;
 	config->feed->upload_interval_ms = CONFIG_UPLOAD_DEFAULT_MS;
 	config->feed->exit_timeout_ms = CONFIG_EXIT_DEFAULT_MS;

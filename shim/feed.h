@@ -47,7 +47,7 @@ struct feed_config {
 	uint32_t log_level;          /* enum feed_log_level */
 	uint32_t trace_id_label;     /* enum feed_switch */
 	uint32_t shorten_templates;  /* of names in profiles: 1 or 0 */
-	uint32_t reserved;
+	uint32_t frames_max;         /* of one sample's stack, 1 to FEED_FRAMES_MAX */
 	char service[256];
 	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
 	char server[1024]; /* URL, or empty */
@@ -288,7 +288,7 @@ enum feed_sample_flags {
 	 * is nobody's. */
 	FEED_SAMPLE_OPEN = 1,
 	FEED_SAMPLE_STACK = 2,     /* registers and a slice of the stack follow the frames */
-	FEED_SAMPLE_TRUNCATED = 4, /* the slice does not reach the thread's end of stack */
+	FEED_SAMPLE_TRUNCATED = 4, /* the frames do not reach the root, or the slice the end of the stack */
 };
 
 /* One tick of one thread. Followed by frames, then registers and stack if the flag says so. */

@@ -62,6 +62,7 @@
 	X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                     \
 	X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                       \
 	X(sighandler_t, signal, (int, sighandler_t))                                                 \
+	X(int, sigaltstack, (const stack_t *, stack_t *))                                            \
 	X(int, sigwait, (const sigset_t *, int *))                                                   \
 	X(int, sigwaitinfo, (const sigset_t *, siginfo_t *))                                         \
 	X(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *))               \

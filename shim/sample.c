@@ -19,28 +19,11 @@
 #include "shim/self.h"
 #include "shim/thread.h"
 #include "shim/timer.h"
-#include "shim/unwind.h"
+#include "shim/unwind_stack.h"
 #include "shim/sigsafe.h"
 
 /* How much of a stack whose bounds are unknown (swapped, alternate) is copied at most. */
 #define SAMPLE_FOREIGN_STACK_MAX 8192U
-#define SAMPLE_FRAMES_MAX 128
-
-static size_t slice_of(const struct thread *t, uintptr_t from, size_t max, uint32_t *flags)
-{
-	size_t n;
-
-	if (from >= t->stack_low && from < t->stack_high) {
-		n = t->stack_high - from;
-		if (n <= max)
-			return n;
-		n = max;
-	} else {
-		n = peek_extent(from, max < SAMPLE_FOREIGN_STACK_MAX ? max : SAMPLE_FOREIGN_STACK_MAX);
-	}
-	*flags |= FEED_SAMPLE_TRUNCATED;
-	return n;
-}
 
 /* memcpy may be a vector one that the compiler calls through an IFUNC; a loop of words is safe and,
  * for the kilobytes at hand, as fast as the signal's own frame. */
@@ -50,15 +33,36 @@ static void copy_words(uint64_t *to, const uint64_t *from, size_t words)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
-/* Frames by the published tables. 0: there are none, or the agent must walk this one. */
+/* How much there was, or was room for. */
+static size_t copy_slice(uint64_t *to, const struct thread *t, uintptr_t from, size_t max,
+			 uint32_t *flags)
+{
+	size_t n = t->stack_high - from;
+
+	if (from < t->stack_low || from >= t->stack_high) {
+		*flags |= FEED_SAMPLE_TRUNCATED;
+		return peek_copy(to, from,
+				 max < SAMPLE_FOREIGN_STACK_MAX ? max : SAMPLE_FOREIGN_STACK_MAX);
+	}
+	if (n > max) {
+		*flags |= FEED_SAMPLE_TRUNCATED;
+		n = max;
+	}
+	n &= ~(size_t)7;
+	copy_words(to, (const uint64_t *)from, n / 8);
+	return n;
+}
+
+/* Frames by the published tables. 0: there are none, or the agent must walk this one. One more than is
+ * wanted tells whether the last of those is the root. */
 static uint32_t walk_frames(const struct thread *t, const ucontext_t *uc, struct region *r,
-			    uint64_t *frames, size_t max)
+			    uint64_t *frames, uint32_t max, uint32_t *flags)
 {
 	struct feed_process *slot = &r->processes[self_page->slot];
 	struct unwind_cursor cursor = {regs_pc(uc), regs_sp(uc), regs_fp(uc), true};
 	/* From the red zone on: in an epilogue, registers already popped are still described by their
 	 * place below the stack pointer. */
-	struct unwind_stack stack = {(regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7, t->stack_high};
+	struct unwind_stack stack;
 	/* The epoch before the snapshot: one that changes in between makes the snapshot's a past one. */
 	struct unwind_tables tables = {
 		.base = r->tables,
@@ -68,13 +72,19 @@ static uint32_t walk_frames(const struct thread *t, const ucontext_t *uc, struct
 	bool complete;
 	size_t n;
 
-	if (!tables.snapshot || stack.low < t->stack_low || stack.low >= t->stack_high)
+	if (!tables.snapshot)
 		return 0;
-	n = unwind_frames(cursor, &stack, &tables, frames, max, &complete);
+	unwind_stack_init(&stack, t->stack_low, t->stack_high, regs_sp(uc) - REGS_RED_ZONE);
+	n = unwind_frames(cursor, &stack, &tables, frames, max + 1, &complete);
 	atomic_thread_fence(memory_order_acquire);
-	if (!complete || atomic_load_explicit(&slot->snapshot, memory_order_relaxed) != tables.snapshot)
+	if (atomic_load_explicit(&slot->snapshot, memory_order_relaxed) != tables.snapshot)
 		return 0;
-	return (uint32_t)n;
+	/* A walk that crossed to another stack saw more than a slice of the first one shows. */
+	if (!complete && !stack.crossed)
+		return 0;
+	if (!complete || n > max)
+		*flags |= FEED_SAMPLE_TRUNCATED;
+	return n > max ? max : (uint32_t)n;
 }
 
 /* Registers and a slice of the stack, for the agent to walk. */
@@ -86,11 +96,19 @@ static void copy_stack(struct feed_sample *s, const struct thread *t, const ucon
 
 	*flags |= FEED_SAMPLE_STACK;
 	s->stack_address = from;
-	s->stack_length = (uint32_t)(slice_of(t, from, room, flags) & ~(size_t)7);
 	regs_copy(payload, uc);
-	copy_words(payload + FEED_REGS, (const uint64_t *)from, s->stack_length / 8);
+	s->stack_length = (uint32_t)copy_slice(payload + FEED_REGS, t, from, room & ~7U, flags);
 	if (*flags & FEED_SAMPLE_TRUNCATED)
 		count(FEED_COUNTER_stack_truncated, 1);
+}
+
+static uint32_t frames_max(const struct region *r, uint32_t room)
+{
+	uint32_t max = r->header->config.frames_max, fit = room / 8 - 1;
+
+	if (max < 1 || max > FEED_FRAMES_MAX)
+		max = FEED_FRAMES_MAX;
+	return max < fit ? max : fit;
 }
 
 static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, uint32_t weight,
@@ -108,7 +126,7 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 	s->stack_length = 0;
 	s->maps_epoch = atomic_load_explicit(&r->processes[self_page->slot].maps_epoch,
 					     memory_order_acquire);
-	s->frame_count = walk_frames(t, uc, r, s->frames, SAMPLE_FRAMES_MAX);
+	s->frame_count = walk_frames(t, uc, r, s->frames, frames_max(r, room), &flags);
 	if (!s->frame_count)
 		copy_stack(s, t, uc, room - FEED_REGS * 8, &flags);
 	s->record.kind = FEED_SAMPLE;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unwind_table.c - finds the row of a program counter and steps by it; or by the frame pointer, for
- * code made at run time. HANDLER: no call, no lock, a few words of stack. The tables may change under
+ * code made at run time. HANDLER: no lock, a few words of stack. The tables may change under
  * a handler that was slow: every index is bounded, every search ends, every address is checked before
  * it is read, and the caller looks whether the snapshot is still the same when it has done.
  */
 #include <ucontext.h>
 
+#include "shim/regs.h"
+#include "shim/unwind_stack.h"
 #include "shim/unwind_table.h"
 #include "shim/sigsafe.h"
 
@@ -96,21 +98,16 @@ bool unwind_find_row(const struct unwind_tables *t, const struct feed_mapping *m
 	return row->start <= at;
 }
 
-static bool load(const struct unwind_stack *stack, uintptr_t address, uintptr_t *value)
-{
-	if (address < stack->low || address > stack->high - WORD || address % WORD)
-		return false;
-	*value = __atomic_load_n((const uintptr_t *)address, __ATOMIC_RELAXED);
-	return true;
-}
-
-static enum unwind_step leave_signal(struct unwind_cursor *c, const struct unwind_stack *stack,
+static enum unwind_step leave_signal(struct unwind_cursor *c, struct unwind_stack *stack,
 				     int32_t offset)
 {
 	uintptr_t context = c->sp + (uintptr_t)(intptr_t)offset, pc, sp, fp;
 
-	if (!load(stack, context + CONTEXT_PC, &pc) || !load(stack, context + CONTEXT_SP, &sp) ||
-	    !load(stack, context + CONTEXT_FP, &fp) || sp <= c->sp || sp >= stack->high)
+	if (!unwind_stack_load(stack, context + CONTEXT_PC, &pc) || !unwind_stack_load(stack, context + CONTEXT_SP, &sp) ||
+	    !unwind_stack_load(stack, context + CONTEXT_FP, &fp))
+		return UNWIND_STUCK;
+	/* Above, unless the handler ran on an alternate stack. */
+	if ((sp <= c->sp || sp >= stack->high) && !unwind_stack_cross(stack, sp - REGS_RED_ZONE))
 		return UNWIND_STUCK;
 	*c = (struct unwind_cursor){pc, sp, fp, true};
 	return UNWIND_STEPPED;
@@ -122,7 +119,7 @@ static uintptr_t words(int16_t n)
 }
 
 /* The canonical frame address; false: not by this row. */
-static bool frame_address(const struct unwind_cursor *c, const struct unwind_stack *stack,
+static bool frame_address(const struct unwind_cursor *c, struct unwind_stack *stack,
 			  const struct feed_row *row, uintptr_t *cfa)
 {
 	uintptr_t offset = (uintptr_t)(intptr_t)row->cfa_offset;
@@ -135,9 +132,9 @@ static bool frame_address(const struct unwind_cursor *c, const struct unwind_sta
 		*cfa = c->fp + offset;
 		return true;
 	case FEED_CFA_FP_DEREF:
-		return load(stack, c->fp + offset, cfa);
+		return unwind_stack_load(stack, c->fp + offset, cfa);
 	case FEED_CFA_SP_DEREF:
-		if (!load(stack, c->sp + offset, cfa))
+		if (!unwind_stack_load(stack, c->sp + offset, cfa))
 			return false;
 		*cfa += WORD;
 		return true;
@@ -148,7 +145,7 @@ static bool frame_address(const struct unwind_cursor *c, const struct unwind_sta
 	return false;
 }
 
-enum unwind_step unwind_apply(struct unwind_cursor *c, const struct unwind_stack *stack,
+enum unwind_step unwind_apply(struct unwind_cursor *c, struct unwind_stack *stack,
 			      const struct feed_row *row)
 {
 	uintptr_t cfa, pc, fp = c->fp;
@@ -157,11 +154,17 @@ enum unwind_step unwind_apply(struct unwind_cursor *c, const struct unwind_stack
 		return UNWIND_ROOT;
 	if (row->cfa == FEED_CFA_SIGNAL)
 		return leave_signal(c, stack, row->cfa_offset);
-	/* A frame lies above its callee's: whatever else is wrong, the walk ends. */
-	if (!frame_address(c, stack, row, &cfa) || cfa <= c->sp || !load(stack, cfa - WORD, &pc))
+	if (!frame_address(c, stack, row, &cfa))
+		return UNWIND_STUCK;
+	/* A frame lies above its callee's, or whatever else is wrong, the walk ends; only a frame pointer
+	 * may lead to another stack, from the function that switched. */
+	if ((cfa <= c->sp || cfa > stack->high) &&
+	    (row->cfa != FEED_CFA_FP || !unwind_stack_cross(stack, c->fp)))
+		return UNWIND_STUCK;
+	if (!unwind_stack_load(stack, cfa - WORD, &pc))
 		return UNWIND_STUCK;
 	if (row->fp != FEED_FP_SAME &&
-	    !load(stack, (row->fp == FEED_FP_AT_FP ? c->fp : cfa) + words(row->fp_offset), &fp))
+	    !unwind_stack_load(stack, (row->fp == FEED_FP_AT_FP ? c->fp : cfa) + words(row->fp_offset), &fp))
 		return UNWIND_STUCK;
 	if (!pc)
 		return UNWIND_ROOT;
@@ -169,11 +172,11 @@ enum unwind_step unwind_apply(struct unwind_cursor *c, const struct unwind_stack
 	return UNWIND_STEPPED;
 }
 
-enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, const struct unwind_stack *stack)
+enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, struct unwind_stack *stack)
 {
 	uintptr_t pc, fp;
 
-	if (c->fp < c->sp || !load(stack, c->fp, &fp) || !load(stack, c->fp + WORD, &pc))
+	if (c->fp < c->sp || !unwind_stack_load(stack, c->fp, &fp) || !unwind_stack_load(stack, c->fp + WORD, &pc))
 		return UNWIND_STUCK;
 	if (!pc)
 		return UNWIND_ROOT;

@@ -19,9 +19,8 @@ bool unwind_find_mapping(const struct unwind_tables *tables, uintptr_t pc,
 /* The row for pc, which lies in mapping, copied. */
 bool unwind_find_row(const struct unwind_tables *tables, const struct feed_mapping *mapping,
 		     uintptr_t pc, struct feed_row *row);
-enum unwind_step unwind_apply(struct unwind_cursor *cursor, const struct unwind_stack *stack,
+enum unwind_step unwind_apply(struct unwind_cursor *cursor, struct unwind_stack *stack,
 			      const struct feed_row *row);
-enum unwind_step unwind_frame_pointer(struct unwind_cursor *cursor,
-				      const struct unwind_stack *stack);
+enum unwind_step unwind_frame_pointer(struct unwind_cursor *cursor, struct unwind_stack *stack);
 
 #endif

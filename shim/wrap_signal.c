@@ -3,7 +3,7 @@
  * wrap_signal.c - lives with a host that uses signals too. APP. Ours is SIGPROF until the host claims
  * it (a handler, SIG_IGN, a wait for it, ITIMER_PROF); then all timers move to a real-time signal that
  * nobody has a handler for, and SIGPROF is the host's as it would be bare. The host never sees our
- * handler, nor our signal in a mask it set, and cannot block the signal that ours is.
+ * handler. Masks are wrap_sigmask.c's.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,12 +21,7 @@
 #include "shim/shim.h"
 #include "shim/timer.h"
 #include "shim/wrap_signal.h"
-
-/* The signal's number while it is ours; 0 when we have none. */
-static int ours(void)
-{
-	return shim_active() ? timer_signal() : 0;
-}
+#include "shim/wrap_sigstack.h"
 
 static bool install(int signo)
 {
@@ -89,7 +84,7 @@ static void rearm(struct thread *t, void *unused_argument)
  * The host wants the signal: move every timer to another. Threads that block the new one get it when
  * they next set their mask; ours is never in a mask that the host sets through us.
  */
-static void yield_signal(void)
+void signal_yield(void)
 {
 	uint64_t set;
 	int signo = find_unused();
@@ -139,7 +134,7 @@ static int install_for_host(int signo, const struct sigaction *action, struct si
 	int flags = foreign_flags[signo];
 	int result;
 
-	if (is_handler(action) && (action->sa_flags & SA_ONSTACK))
+	if (is_handler(action) && (action->sa_flags & SA_ONSTACK) && !sigstack_roomy(signo))
 		sigaddset(&given.sa_mask, timer_signal());
 	if (is_handler(action) && signo == SIGPROF) {
 		foreign_flags[signo] = action->sa_flags;
@@ -156,7 +151,7 @@ static int install_for_host(int signo, const struct sigaction *action, struct si
 EXPORT int sigaction(int signo, const struct sigaction *restrict action,
 		     struct sigaction *restrict old)
 {
-	int mine = ours(), result = 0;
+	int mine = signal_ours(), result = 0;
 
 	if (!mine || signo < 1 || signo >= FOREIGN_SIGNALS)
 		return REAL(sigaction)(signo, action, old);
@@ -164,7 +159,7 @@ EXPORT int sigaction(int signo, const struct sigaction *restrict action,
 	if (signo == mine && action && action->sa_handler == SIG_DFL)
 		action = NULL;
 	else if (signo == mine && action)
-		yield_signal();
+		signal_yield();
 	if (action)
 		return install_for_host(signo, action, old);
 	result = REAL(sigaction)(signo, NULL, old);
@@ -177,86 +172,19 @@ EXPORT sighandler_t signal(int signo, sighandler_t handler)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
 
-	if (signo != ours() && signo != SIGPROF)
+	if (signo != signal_ours() && signo != SIGPROF)
 		return REAL(signal)(signo, handler);
 	sigaddset(&action.sa_mask, signo);
 	return sigaction(signo, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
-/* Whether set names few signals, ours among them: who blocks all means no one in particular, but who
- * blocks this one has plans for it (sigwait, sigpending, signalfd). */
-static bool singles_out(const sigset_t *set)
-{
-	int members = 0;
-
-	for (int s = 1; s < SIGRTMIN; s++)
-		members += sigismember(set, s) == 1;
-	return members < SIGRTMIN / 2;
-}
-
-/* The set without our signal, if the call would block it. */
-static const sigset_t *without_ours(int how, const sigset_t *set, sigset_t *copy)
-{
-	int mine = ours();
-
-	if (!set || !mine || how == SIG_UNBLOCK || sigismember(set, mine) != 1)
-		return set;
-	if (mine == SIGPROF && singles_out(set)) {
-		yield_signal();
-		return set;
-	}
-	/* Only SIGPROF has a meaning to the host; a real-time signal that is ours nobody sends. */
-	*copy = *set;
-	sigdelset(copy, mine);
-	return copy;
-}
-
-/* What the host believes of SIGPROF in this thread, now that it has set its mask, and had before. */
-static void remember_mask(int how, const sigset_t *set, const sigset_t *given, sigset_t *old)
-{
-	bool was = thread_self.blocks_sigprof, in_set = set && sigismember(set, SIGPROF) == 1;
-
-	if (old && was)
-		sigaddset(old, SIGPROF);
-	if (!set)
-		return;
-	if (how == SIG_SETMASK)
-		thread_self.blocks_sigprof = in_set && given != set;
-	else if (how == SIG_BLOCK)
-		thread_self.blocks_sigprof = was || (in_set && given != set);
-	else if (in_set)
-		thread_self.blocks_sigprof = 0;
-}
-
-EXPORT int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-	sigset_t copy;
-	const sigset_t *given = without_ours(how, set, &copy);
-	int error = REAL(pthread_sigmask)(how, given, old);
-
-	if (!error && shim_active())
-		remember_mask(how, set, given, old);
-	return error;
-}
-
-EXPORT int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-	sigset_t copy;
-	const sigset_t *given = without_ours(how, set, &copy);
-	int result = REAL(sigprocmask)(how, given, old);
-
-	if (result == 0 && shim_active())
-		remember_mask(how, set, given, old);
-	return result;
-}
-
 /* A host that waits for the signal wants it. */
 static void claim_if_in(const sigset_t *set)
 {
-	int mine = ours();
+	int mine = signal_ours();
 
 	if (mine && set && sigismember(set, mine) == 1)
-		yield_signal();
+		signal_yield();
 }
 
 EXPORT int sigwait(const sigset_t *restrict set, int *restrict signo)
@@ -287,7 +215,7 @@ EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 EXPORT int setitimer(__itimer_which_t which, const struct itimerval *restrict value,
 		     struct itimerval *restrict old)
 {
-	if (which == ITIMER_PROF && ours() == SIGPROF)
-		yield_signal();
+	if (which == ITIMER_PROF && signal_ours() == SIGPROF)
+		signal_yield();
 	return REAL(setitimer)((int)which, value, old);
 }

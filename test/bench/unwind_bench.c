@@ -36,7 +36,7 @@ static double now_ns(void)
 static size_t by_tables(const ucontext_t *uc)
 {
 	uintptr_t low = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	struct unwind_stack stack = {low, own.stack_high};
+	struct unwind_stack stack = {.low = low, .high = own.stack_high};
 	uint64_t frames[FRAMES];
 	bool complete;
 

@@ -181,6 +181,7 @@ static void texts_without_an_end_get_one_and_wild_numbers_a_default(void **state
 	assert_int_equal(strlen(c->config.log_file), sizeof(config->log_file) - 1);
 	assert_int_equal(c->config.period_ns, 10000000);
 	assert_int_equal(c->config.upload_interval_ms, 15000);
+	assert_int_equal(c->config.frames_max, 128);
 	client_free(c);
 }
 

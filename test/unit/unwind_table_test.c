@@ -57,7 +57,7 @@ __attribute__((noinline)) static void walk_here(void)
 	struct unwind_stack stack;
 
 	getcontext(&uc);
-	stack = (struct unwind_stack){regs_sp(&uc) & ~(uintptr_t)7, own.stack_high};
+	stack = (struct unwind_stack){.low = regs_sp(&uc) & ~(uintptr_t)7, .high = own.stack_high};
 	found_count = unwind_frames((struct unwind_cursor){regs_pc(&uc), regs_sp(&uc), regs_fp(&uc), true},
 				  &stack, &own.tables, found, FRAMES, &found_complete);
 	expected_count = backtrace(expected, FRAMES);
@@ -142,7 +142,7 @@ static void on_tick(int signo, siginfo_t *info, void *context)
 	const ucontext_t *uc = context;
 	struct taken *s = &taken[taken_count];
 	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	struct unwind_stack stack = {from, own.stack_high};
+	struct unwind_stack stack = {.low = from, .high = own.stack_high};
 
 	if (taken_count == SAMPLES)
 		return;
@@ -259,7 +259,7 @@ static void nonsense_in_the_tables_ends_the_walk(void **state)
 static void a_step_never_leaves_the_stack(void **state)
 {
 	uintptr_t words[8] = {0};
-	struct unwind_stack stack = {(uintptr_t)words, (uintptr_t)(words + 8)};
+	struct unwind_stack stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + 8)};
 	struct feed_row up = {.cfa = FEED_CFA_SP, .cfa_offset = 1 << 30};
 	struct feed_row down = {.cfa = FEED_CFA_SP, .cfa_offset = -8};
 	struct feed_row odd = {.cfa = FEED_CFA_SP, .cfa_offset = 12};
