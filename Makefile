@@ -1,7 +1,7 @@
 # spanprof: trace-aware continuous profiling of native programs that nobody recompiles.
 #
 # make            libspanprof.so and spanprof-agent, in build/
-# make check      unit tests and the mechanical checks (layers, exports, signal safety, docs)
+# make check      unit tests and the mechanical checks (layers, exports, signal safety, stack, docs)
 # make test       everything: check, unit tests under sanitizers, real programs, real servers
 # make demo       the main job on nginx, hottest functions per span printed
 # make bench      costs, as ratios within one run
@@ -39,6 +39,10 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)$(if $(filter 
 # protector (a child that shares the host's memory runs some of it), no call the compiler invents.
 SHIM_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt \
 	-fno-stack-protector -fno-omit-frame-pointer
+# For scripts/check-stack: what each function uses of the stack, and whom it calls.
+ifeq ($(findstring clang,$(CC)),)
+SHIM_CFLAGS += -fcallgraph-info=su
+endif
 SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,--as-needed \
 	-Wl,--no-undefined -Wl,-soname,libspanprof.so
 
@@ -167,6 +171,7 @@ checks: $(B)/libspanprof.so
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-exports $(B)/libspanprof.so
 	$(Q)scripts/check-sigsafe $(B)
+	$(Q)$(PYTHON) scripts/check-stack $(B)
 	$(Q)scripts/check-docs
 
 check: unit checks

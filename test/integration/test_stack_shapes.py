@@ -113,11 +113,22 @@ def test_a_handler_on_an_alternate_stack_is_walked_to_what_it_interrupted(room):
                  stack.count("interrupted") == 13 and CUT not in stack)
 
 
+@pytest.mark.parametrize("how", ["own", "swapped"])
+def test_the_handler_uses_a_kilobyte_of_the_stack_at_most(room, how):  # noqa: F811
+    bare, profiled = room.bare("handler_stack", how, 0.5), run(room, "handler_stack", how, 0.5)
+    assert_sampled(profiled, slack=0.1)
+    # Bare, no signal comes in that time, so all of it is the profiler's.
+    assert bare.figure("used") == 0
+    frame, used = profiled.figure("frame"), profiled.figure("used")
+    print(f"{how}: a signal's frame {frame:.0f} bytes, the handler {used - frame:.0f} more")
+    assert frame < used <= frame + 1024, profiled
+
+
 @pytest.mark.parametrize("before", ["roomy", "none"])
 def test_no_tick_comes_on_a_tight_alternate_stack(room, before):  # noqa: F811
     assert_sampled(run(room, "alternate_late", before), slack=0.1)
 
 
-@pytest.mark.parametrize("levels", [1, 20])
+@pytest.mark.parametrize("levels", [1, 20, 50])
 def test_threads_with_the_smallest_stacks_survive(room, levels):  # noqa: F811
     assert_sampled(run(room, "small_stacks", levels), slack=0.1)
