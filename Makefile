@@ -46,7 +46,7 @@ endif
 SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,--as-needed \
 	-Wl,--no-undefined -Wl,-soname,libspanprof.so
 
-AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic libdw liblzma
+AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic libdw libelf liblzma
 AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell pkg-config --cflags $(AGENT_PKGS) 2>/dev/null)
 # libiberty is a static library and has no pkg-config file.
 AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null) -liberty

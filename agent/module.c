@@ -7,6 +7,7 @@
  */
 #include "agent/module.h"
 
+#include "agent/module_frames.h"
 #include "agent/module_open.h"
 
 #include <elf.h>
@@ -51,8 +52,7 @@ static void module_release(struct module *m)
 		m->symbols_free(m->symbols);
 	elf_file_release(&m->elf);
 	free(m->image);
-	free(m->frames.hdr);
-	free(m->frames.bytes);
+	module_frames_release(&m->frames);
 }
 
 void modules_free(struct modules *modules)
@@ -296,63 +296,11 @@ int module_read(const struct module *module, uint64_t vaddr, void *buf, size_t n
 	return -EIO;
 }
 
-/* Bytes of the file from a link-time address to the end of its segment. */
-static void copy_to_segment_end(const struct module *m, uint64_t vaddr, uint8_t **bytes,
-				size_t *len)
-{
-	for (size_t i = 0; i < m->elf.nsegments; i++) {
-		const struct elf_file_segment *s = &m->elf.segments[i];
-		uint64_t at = vaddr - s->vaddr;
-
-		if (s->type != PT_LOAD || vaddr < s->vaddr || at >= s->filesz)
-			continue;
-		if (!elf_file_copy(&m->elf, s->offset + at, s->filesz - at, MODULE_FRAMES_MAX,
-				   bytes))
-			*len = s->filesz - at;
-		return;
-	}
-}
-
-static void read_hdr(const struct module *m, struct module_frames *f)
-{
-	const struct elf_file_section *sec = elf_file_section(&m->elf, ".eh_frame_hdr");
-	uint64_t offset = sec ? sec->offset : 0, size = sec ? sec->size : 0;
-
-	f->hdr_vaddr = sec ? sec->addr : 0;
-	for (size_t i = 0; i < m->elf.nsegments; i++) {
-		const struct elf_file_segment *s = &m->elf.segments[i];
-
-		if (s->type != PT_GNU_EH_FRAME)
-			continue;
-		f->hdr_vaddr = s->vaddr;
-		offset = s->offset;
-		size = s->filesz;
-		break;
-	}
-	if (size && !elf_file_copy(&m->elf, offset, size, MODULE_FRAMES_MAX, &f->hdr))
-		f->hdr_len = size;
-}
-
 const struct module_frames *module_frames(struct module *module)
 {
-	struct module_frames *f = &module->frames;
-	const struct elf_file_section *sec;
-	int32_t relative;
-
-	if (module->frames_read || module->error || module->anon)
-		return f;
-	module->frames_read = true;
-	read_hdr(module, f);
-	sec = elf_file_section(&module->elf, ".eh_frame");
-	if (sec) {
-		f->vaddr = sec->addr;
-		if (!elf_file_copy(&module->elf, sec->offset, sec->size, MODULE_FRAMES_MAX,
-				   &f->bytes))
-			f->len = sec->size;
-	} else if (f->hdr_len >= 8 && f->hdr[1] == 0x1b) { /* pc-relative, signed, 4 bytes */
-		memcpy(&relative, f->hdr + 4, sizeof(relative));
-		f->vaddr = f->hdr_vaddr + 4 + (uint64_t)(int64_t)relative;
-		copy_to_segment_end(module, f->vaddr, &f->bytes, &f->len);
+	if (!module->frames_read && !module->error && !module->anon) {
+		module->frames_read = true;
+		module_frames_read(module, &module->frames);
 	}
-	return f;
+	return &module->frames;
 }
