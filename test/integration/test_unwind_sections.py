@@ -81,7 +81,7 @@ def test_no_search_table(room):  # noqa: F811
     assert_walked(room, program)
 
 
-@pytest.mark.parametrize("flags", [(), ("-gdwarf-2", "-gstrict-dwarf"), ("-gdwarf-3",), ("-gdwarf-4",),
+@pytest.mark.parametrize("flags", [(), ("-Wa,--gdwarf-cie-version=3",), ("-Wa,--gdwarf-cie-version=4",),
                                    ("-gz=zlib",), ("-no-pie",), ("-Wl,--no-eh-frame-hdr",)],
                          ids=lambda flags: " ".join(flags) or "plain")
 def test_unwind_data_for_debuggers_only(room, flags):  # noqa: F811
