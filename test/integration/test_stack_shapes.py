@@ -132,3 +132,14 @@ def test_no_tick_comes_on_a_tight_alternate_stack(room, before):  # noqa: F811
 @pytest.mark.parametrize("levels", [1, 20, 50])
 def test_threads_with_the_smallest_stacks_survive(room, levels):  # noqa: F811
     assert_sampled(run(room, "small_stacks", levels), slack=0.1)
+
+
+def test_samples_in_the_vdso_are_named_and_reach_the_root(room):  # noqa: F811
+    result = run(room, "clock_loop", SECONDS)
+    assert_sampled(result)
+    found = [(s.values[0], s) for profile in result.profiles for s in profile.samples
+             if s.frames[0].mapping == "[vdso]"]
+    assert sum(n for n, _ in found) > 50, result
+    whole = [s for _, s in found if s.stack[0] == "_start" and "ask" in s.stack and
+             s.frames[0].function.removeprefix("__vdso_") == "clock_gettime"]
+    assert len(whole) >= 0.9 * len(found), [s.stack for _, s in found if s not in whole]
