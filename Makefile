@@ -49,7 +49,7 @@ SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecsta
 AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic libdw libelf liblzma
 AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell pkg-config --cflags $(AGENT_PKGS) 2>/dev/null)
 # libiberty is a static library and has no pkg-config file.
-AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null) -liberty
+AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null) -liberty -lpthread
 
 shim_src  := $(sort $(wildcard shim/*.c))
 agent_src := $(sort $(wildcard agent/*.c))

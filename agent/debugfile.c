@@ -229,19 +229,36 @@ static int search_link(struct search *s)
 	return err;
 }
 
+static void empty(struct debugfile *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->elf.fd = out->root = -1;
+}
+
+int debugfile_open_at(struct debugfile *out, const struct module *module, const char *path)
+{
+	uint8_t id[MODULE_BUILD_ID_MAX];
+	struct search s = {.try = try_debug, .root = -1, .out = out, .module = module, .id = id};
+
+	empty(out);
+	s.id_len = elf_file_build_id(&module->elf, id, sizeof(id));
+	if (s.id_len && !try_debug(&s, -1, path))
+		return 0;
+	empty(out);
+	return -ENOENT;
+}
+
 int debugfile_open(struct debugfile *out, const struct module *module)
 {
 	uint8_t id[MODULE_BUILD_ID_MAX];
 	struct search s = {
 	    .try = try_debug, .root = module->root, .out = out, .module = module, .id = id};
 
-	memset(out, 0, sizeof(*out));
-	out->elf.fd = out->root = -1;
+	empty(out);
 	s.id_len = elf_file_build_id(&module->elf, id, sizeof(id));
 	if (!search_build_id(&s) || !search_link(&s))
 		return 0;
-	memset(&out->elf, 0, sizeof(out->elf));
-	out->elf.fd = -1;
+	empty(out);
 	return -ENOENT;
 }
 

@@ -29,6 +29,8 @@ void debugfile_configure(const char *directories);
 
 /* 0, or -ENOENT and an empty file. */
 int debugfile_open(struct debugfile *out, const struct module *module);
+/* The same with the one file at path, below our own root: it counts only if its build-id does. */
+int debugfile_open_at(struct debugfile *out, const struct module *module, const char *path);
 void debugfile_release(struct debugfile *file);
 
 /*

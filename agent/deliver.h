@@ -13,7 +13,7 @@
 #include "agent/module.h"
 #include "shim/feed.h"
 
-/* Intervals that wait, not encoded, until the server was asked what it makes of trace ids. */
+/* Intervals that wait to be written; and not encoded, until the server said what it makes of ids. */
 #define DELIVER_WAITING_MAX 8
 
 struct deliver_totals {
@@ -31,6 +31,8 @@ void deliver_interval(struct deliver *d, struct aggregate *a, struct module *pro
 void deliver_poll(struct deliver *d, uint64_t now_ns);
 /* Sleep until a descriptor or transfer is ready, or the time is over. */
 void deliver_wait(struct deliver *d, struct pollfd *fds, unsigned n, int timeout_ms);
+/* A profile is being made, which takes the time it takes and no server's. */
+bool deliver_encoding(const struct deliver *d);
 /* Nothing is waiting to be written or sent. */
 bool deliver_idle(const struct deliver *d);
 /* The end is near: do not wait for better times. */

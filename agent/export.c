@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export.c - names every frame and builds the profile. AGENT. Each location gets at least one line,
+ * export.c - names every frame and builds the profile. AGENT, in the encoder's thread. Each location gets at least one line,
  * because Pyroscope drops those without; addresses are the object's own (as linked), because one
  * profile holds processes that mapped it at different places.
  */
@@ -67,7 +67,12 @@ static uint64_t mapping_of(struct export *e, const struct module *m)
 			return 0;
 		e->mappings = mappings;
 	}
-	id = pprof_mapping(e->profile, m->text_vaddr, m->text_vaddr + m->text_size, m->text_offset,
+	/* Until its file is there, its facts are not. */
+	if (m->error)
+		id = pprof_mapping(e->profile, 0, 0, 0, *m->path ? m->path : m->name, "",
+				   PPROF_HAS_FUNCTIONS);
+	else
+		id = pprof_mapping(e->profile, m->text_vaddr, m->text_vaddr + m->text_size, m->text_offset,
 			   *m->path ? m->path : m->name, m->build_id, PPROF_HAS_FUNCTIONS);
 	if (id)
 		mappings[e->mapping_count++] = (struct known_mapping){m, id};

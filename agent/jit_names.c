@@ -14,7 +14,7 @@
 const char jit_name_other[] = "[jit]";
 
 struct jit_names {
-	size_t count; /* the next number; 0 is nobody's */
+	_Atomic size_t count; /* the next number; 0 is nobody's. What is below never changes */
 	struct jit_name names[JIT_NAMES_MAX];
 	uint32_t hashes[JIT_NAMES_MAX];
 	uint32_t slots[JIT_NAMES_SLOTS]; /* numbers; 0: free */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's log: one line, one write, to a file of its own or to the host's stderr. Context:
- * AGENT, single-threaded; never blocks, never fails its caller, keeps errno.
+ * AGENT, in any thread between log_init and log_release; never blocks, never fails its caller, keeps
+ * errno.
  */
 #ifndef SPANPROF_AGENT_LOG_H
 #define SPANPROF_AGENT_LOG_H

@@ -6,6 +6,7 @@
  * knows every module.
  *
  * usage (by shim/attach_child.c only): spanprof-agent NAME PID
+ *       (by debuginfod_fetch.c only): spanprof-agent --fetch-debug-file BUILD-ID
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@
 #include "agent/clock.h"
 #include "agent/collect.h"
 #include "agent/counters.h"
+#include "agent/debuginfod.h"
+#include "agent/debuginfod_fetch.h"
 #include "agent/deliver.h"
 #include "agent/join.h"
 #include "agent/log.h"
@@ -55,6 +58,7 @@ struct agent {
 	bool flushed;		 /* since the last process ended */
 	bool reported;
 	bool any_records; /* in the last turn */
+	uint64_t drained_ns, longest_ns; /* when rings were last emptied; the longest between two */
 };
 
 static struct client *adopt(struct agent *a, const struct joined *j)
@@ -115,6 +119,7 @@ static bool start(struct agent *a, const struct joined *first)
 	if (error)
 		log_warn("cannot write the log to %s: %s", a->config.log_file, strerror(-error));
 	symbol_configure(a->config.debug_path, a->config.shorten_templates);
+	debuginfod_configure(a->config.debuginfod);
 	a->collect = collect_new(a->config.period_ns, unix_ns);
 	a->deliver = deliver_new(&a->config);
 	if (!a->collect || !a->deliver) {
@@ -168,6 +173,9 @@ static unsigned drain_all(struct agent *a, uint64_t now_ns)
 {
 	unsigned live = 0;
 
+	if (a->drained_ns && now_ns - a->drained_ns > a->longest_ns)
+		a->longest_ns = now_ns - a->drained_ns;
+	a->drained_ns = a->clients ? now_ns : 0;
 	a->any_records = false;
 	for (struct client **link = &a->clients; *link;) {
 		struct client *c = *link;
@@ -220,7 +228,7 @@ static void report(struct agent *a)
 static bool wind_down(struct agent *a, uint64_t now_ns)
 {
 	uint64_t since;
-	bool idle;
+	bool idle, give_up;
 
 	if (!a->empty_since_ns) {
 		a->empty_since_ns = now_ns;
@@ -233,9 +241,10 @@ static bool wind_down(struct agent *a, uint64_t now_ns)
 	if (since > MAIN_PATIENCE_NS)
 		deliver_hurry(a->deliver);
 	idle = deliver_idle(a->deliver);
-	if (!a->reported && (idle || since > MAIN_GIVE_UP_NS))
+	give_up = since > MAIN_GIVE_UP_NS && !deliver_encoding(a->deliver);
+	if (!a->reported && (idle || give_up))
 		report(a);
-	return (idle && (a->term_ns || since > MAIN_LINGER_NS)) || since > MAIN_GIVE_UP_NS;
+	return (idle && (a->term_ns || since > MAIN_LINGER_NS)) || give_up;
 }
 
 static void serve_waiting_hosts(struct agent *a, uint64_t now_ns)
@@ -291,6 +300,7 @@ static bool turn(struct agent *a)
 		upload(a, now_ns, false);
 	serve_waiting_hosts(a, now_ns);
 	deliver_poll(a->deliver, now_ns);
+	debuginfod_poll(now_ns);
 	/* Told to go while processes live on: they were probably told too; if not, leave them. */
 	if (a->term_ns && a->clients && now_ns - a->term_ns > MAIN_TERM_NS)
 		return false;
@@ -313,13 +323,17 @@ static void leave(struct agent *a)
 	}
 	deliver_hurry(a->deliver);
 	while (!deliver_idle(a->deliver) && (now_ns = clock_ns(CLOCK_MONOTONIC)) < end) {
+		if (deliver_encoding(a->deliver))
+			end = now_ns + MAIN_PATIENCE_NS;
 		deliver_poll(a->deliver, now_ns);
 		deliver_wait(a->deliver, NULL, 0, MAIN_POLL_BUSY_MS);
 	}
 	if (!a->reported)
 		report(a);
-	log_debug("leaving");
+	log_debug("leaving; rings waited %llu ms at most",
+		  (unsigned long long)(a->longest_ns / NSEC_PER_MSEC));
 	deliver_free(a->deliver);
+	debuginfod_release();
 	while (a->clients) {
 		struct client *c = a->clients;
 
@@ -337,6 +351,8 @@ int main(int argc, char **argv)
 			       .maps = descriptor_or_none(FEED_FD_MAPS)};
 	struct agent a = {.report = getenv("SPANPROF_REPORT"), .listener = -1};
 
+	if (argc == 3 && !strcmp(argv[1], DEBUGINFOD_FETCH))
+		return debuginfod_fetch(argv[2]);
 	if (argc != 3 || first.memfd < 0) {
 		fputs("spanprof-agent " SPANPROF_VERSION ": started by libspanprof.so, not by hand; "
 		      "see spanprof(1)\n", stderr);

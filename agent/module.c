@@ -13,6 +13,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -166,21 +168,22 @@ static int keep_root(struct modules *modules, int fd)
 static int open_object(struct modules *modules, struct module *m, const struct maps_entry *entry,
 		       pid_t pid)
 {
-	int fd, root;
+	int fd, root, error;
 
 	if (is_vdso(entry)) {
-		m->error = open_vdso(m);
+		error = open_vdso(m);
 	} else {
 		fd = module_open_root(entry, pid, &root);
 		m->root = keep_root(modules, root);
-		m->error = fd < 0 ? fd : elf_file_open(&m->elf, fd);
+		error = fd < 0 ? fd : elf_file_open(&m->elf, fd);
 	}
-	if (m->error == -EMFILE || m->error == -ENFILE || m->error == -ENOMEM)
-		return m->error;
-	if (!m->error)
+	if (!error)
 		describe(m);
 	/* A JIT's memory file: its addresses say no more than those of anonymous memory. */
-	m->anon = m->error == -ENOEXEC || (m->error && entry->deleted);
+	m->anon = error == -ENOEXEC || (error && entry->deleted);
+	m->error = error;
+	if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+		return error;
 	m->tried_pid = pid;
 	m->tries++;
 	return 0;
@@ -296,11 +299,19 @@ int module_read(const struct module *module, uint64_t vaddr, void *buf, size_t n
 	return -EIO;
 }
 
+/* The loop walks by them while the encoder looks for where a nameless function begins. */
 const struct module_frames *module_frames(struct module *module)
 {
-	if (!module->frames_read && !module->error && !module->anon) {
-		module->frames_read = true;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	if (atomic_load_explicit(&module->frames_read, memory_order_acquire) || module->error ||
+	    module->anon)
+		return &module->frames;
+	pthread_mutex_lock(&lock);
+	if (!module->frames_read) {
 		module_frames_read(module, &module->frames);
+		atomic_store_explicit(&module->frames_read, true, memory_order_release);
 	}
+	pthread_mutex_unlock(&lock);
 	return &module->frames;
 }

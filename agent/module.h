@@ -34,8 +34,13 @@ struct module {
 	char *path;	  /* as the process sees it; "" for anonymous memory */
 	const char *name; /* last part of path, "[vdso]" or "[anon]" */
 	int root;	  /* directory that path is below; -1: our own root, or not known */
-	int error;	  /* why the file could not be used (-errno); such a module has no ELF */
-	bool anon;	  /* nothing but its name is known, and addresses in it mean nothing */
+	/*
+	 * Why the file could not be used (-errno); such a module has no ELF. It may come to 0 when
+	 * another process shows the file. Written last by the loop's thread: whoever reads 0 may
+	 * read the rest, which then stays as it is.
+	 */
+	_Atomic int error;
+	_Atomic bool anon; /* nothing but its name is known, and addresses in it mean nothing */
 	char build_id[2 * MODULE_BUILD_ID_MAX + 1]; /* hexadecimal, "" when there is none */
 	/* The first executable segment, for the mapping in a pprof file. */
 	uint64_t text_vaddr, text_size, text_offset;
@@ -47,7 +52,7 @@ struct module {
 	int tries;
 	uint8_t *image; /* of the vdso */
 	struct module_frames frames;
-	bool frames_read;
+	_Atomic bool frames_read;
 
 	/* Owned by symbol.c, freed through the pointer so that this layer need not know it. */
 	struct symbols *symbols;
@@ -76,7 +81,7 @@ uint64_t module_vaddr(const struct module *module, const struct maps_entry *entr
 /* n bytes of the file's own contents at a link-time address, or -EIO. No .bss, no relocations. */
 int module_read(const struct module *module, uint64_t vaddr, void *buf, size_t n);
 
-/* Unwind data, read on first use; owned by the module. */
+/* Unwind data, read on first use, by either thread; owned by the module. */
 const struct module_frames *module_frames(struct module *module);
 
 #endif

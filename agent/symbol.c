@@ -107,6 +107,8 @@ static struct symbols *symbols_of(struct module *m)
 		m->symbols->source = symbol_source_new(m);
 		m->symbols->entry = entry_of(&m->elf);
 	}
+	if (m->symbols && m->symbols->source && symbol_source_renew(m->symbols->source))
+		symbol_cache_forget(m->symbols);
 	return m->symbols;
 }
 

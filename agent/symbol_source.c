@@ -8,6 +8,7 @@
 #include "agent/symbol_source.h"
 
 #include "agent/debugfile.h"
+#include "agent/debuginfod.h"
 #include "agent/log.h"
 #include "agent/symbol_elf.h"
 #include "agent/symbol_mini.h"
@@ -23,6 +24,8 @@ struct symbol_source {
 	const struct module *module;
 	bool loaded;
 	bool no_dwarf;	       /* given up for good */
+	bool lacks_debug;      /* neither here nor, when arrivals was read, from a server */
+	unsigned arrivals;
 	struct elf_file debug; /* the separate file, whose .symtab is full's; fd -1: none */
 	struct symbol_mini mini_file;
 	struct symbol_elf full, mini, dynamic;
@@ -124,6 +127,22 @@ static void load_symbols(struct symbol_source *s)
 	symbol_elf_load(&s->dynamic, elf, SHT_DYNSYM);
 }
 
+/* Here, or fetched: 0 or -ENOENT. */
+static int find_debug(struct symbol_source *s, struct debugfile *debug)
+{
+	char path[DEBUGFILE_PATH_MAX];
+
+	if (!debugfile_open(debug, s->module))
+		return 0;
+	s->arrivals = debuginfod_arrivals();
+	s->lacks_debug = true;
+	if (!debuginfod_find(s->module->build_id, path, sizeof(path)) ||
+	    debugfile_open_at(debug, s->module, path))
+		return -ENOENT;
+	s->lacks_debug = false;
+	return 0;
+}
+
 static void load(struct symbol_source *s)
 {
 	const struct module *m = s->module;
@@ -138,7 +157,7 @@ static void load(struct symbol_source *s)
 	link_newest(s);
 	if (m->elf.fd >= 0 && !has_dwarf(&m->elf))
 		debug = malloc(sizeof(*debug));
-	if (debug && !debugfile_open(debug, m)) {
+	if (debug && !find_debug(s, debug)) {
 		s->debug = debug->elf;
 		log_debug("debug information of %s: %s", m->path, debug->path);
 		open_dwarf(s, &s->debug, debug->root, debug->path);
@@ -147,6 +166,21 @@ static void load(struct symbol_source *s)
 	}
 	free(debug);
 	load_symbols(s);
+}
+
+bool symbol_source_renew(struct symbol_source *s)
+{
+	char path[DEBUGFILE_PATH_MAX];
+	unsigned arrivals = debuginfod_arrivals();
+
+	if (!s->lacks_debug || s->arrivals == arrivals)
+		return false;
+	s->arrivals = arrivals;
+	if (!debuginfod_find(s->module->build_id, path, sizeof(path)))
+		return false;
+	unload(s);
+	s->lacks_debug = false;
+	return true;
 }
 
 void symbol_source_dwarf(struct symbol_source *s, uint64_t vaddr, struct symbol_answer *a)

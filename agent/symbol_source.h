@@ -20,6 +20,12 @@ struct symbol_source;
 struct symbol_source *symbol_source_new(const struct module *module);
 void symbol_source_free(struct symbol_source *s);
 
+/*
+ * True if a debug file that was missing has arrived: the source is then as good as new, and what it
+ * said is outdated.
+ */
+bool symbol_source_renew(struct symbol_source *s);
+
 /* What DWARF knows, innermost first; a count of 0 when that is nothing. */
 void symbol_source_dwarf(struct symbol_source *s, uint64_t vaddr, struct symbol_answer *a);
 

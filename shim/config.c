@@ -207,6 +207,7 @@ static const struct setting {
 	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
 	{"SPANPROF_TRACE_ID_LABEL", read_switch, IN_FEED(trace_id_label)},
 	{"SPANPROF_DEBUG_PATH", read_text, IN_FEED(debug_path)},
+	{"SPANPROF_DEBUGINFOD", read_bool, IN_FEED(debuginfod)},
 	{"SPANPROF_SHORTEN_TEMPLATES", read_bool, IN_FEED(shorten_templates)},
 	{"SPANPROF_EXIT_TIMEOUT", read_timeout, IN_FEED(exit_timeout_ms)},
 	{"PYROSCOPE_SERVER_ADDRESS", read_url, IN_FEED(server)},

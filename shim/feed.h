@@ -48,6 +48,8 @@ struct feed_config {
 	uint32_t trace_id_label;     /* enum feed_switch */
 	uint32_t shorten_templates;  /* of names in profiles: 1 or 0 */
 	uint32_t frames_max;         /* of one sample's stack, 1 to FEED_FRAMES_MAX */
+	uint32_t debuginfod;         /* whether debug files are fetched: 1 or 0 */
+	uint32_t reserved;
 	char service[256];
 	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
 	char server[1024]; /* URL, or empty */
