@@ -102,6 +102,27 @@ const char *demangle(const char *linked, bool shorten)
 	return output.text;
 }
 
+/* What GNAT's encoding does not know comes back in angle brackets; what is a plain name, as it was. */
+const char *demangle_ada(const char *linked)
+{
+	size_t len = strnlen(linked, DEMANGLE_INPUT_MAX + 1), n = strcspn(linked, ".");
+	char *name = len > DEMANGLE_INPUT_MAX ? NULL : strndup(linked, n), *text = NULL;
+	bool done;
+
+	if (name)
+		text = ada_demangle(name, DEMANGLE_OPTIONS);
+	/* What the optimizer made of it is told as for C++. */
+	done = text && text[0] != '<' && strcmp(text, name) != 0 &&
+	       strlen(text) + (len - n) + sizeof(" [clone ]") < sizeof(output.text);
+	if (done && len > n)
+		sprintf(output.text, "%s [clone %s]", text, linked + n);
+	else if (done)
+		strcpy(output.text, text);
+	free(text);
+	free(name);
+	return done ? output.text : NULL;
+}
+
 /* Whether the '<' at name[at] opens arguments: not an operator's, nor Rust's <T as Trait>. */
 static bool opens_arguments(const char *name, size_t at)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Linked names to the names that the program's author wrote: C++ (Itanium), Rust (both schemes), D.
+ * Linked names to the names that the program's author wrote: C++ (Itanium), Rust (both schemes), D,
+ * Ada (GNAT).
  *
  * AGENT. Names are foreign bytes and mangling allows a short one to stand for an endless one, so
  * length, nesting and output are bounded; what exceeds a bound stays as linked.
@@ -18,6 +19,12 @@
  * call. With shorten, arguments of templates and generics become "...".
  */
 const char *demangle(const char *linked, bool shorten);
+
+/*
+ * The same for a name that GNAT has linked: "work__inner__step" is "work.inner.step". Nothing in it
+ * says so: the caller knows that it is Ada's.
+ */
+const char *demangle_ada(const char *linked);
 
 /* In place: "std::vector<int, std::allocator<int> >::size() const" to "std::vector<...>::size()
  * const". */

@@ -196,6 +196,38 @@ bool jit_frame(struct jit *j, const struct client *client, struct process *proce
 	return true;
 }
 
+#if defined(__x86_64__)
+/* sub $8,%rsp; call *%rcx; add $8,%rsp; ret: CPython 3.12 and 3.13 copy it for each function. */
+enum { PYTHON_BYTES = 11, PYTHON_RETURN = 6, PYTHON_KEPT = 8 };
+
+static bool is_python(uint64_t size, uint64_t at)
+{
+	return size == PYTHON_BYTES && at == PYTHON_RETURN;
+}
+#elif defined(__aarch64__)
+enum { PYTHON_KEPT = 0 };
+
+/* There it keeps a frame record. */
+static bool is_python(uint64_t size, uint64_t at)
+{
+	return false;
+}
+#endif
+
+int jit_kept(struct jit *j, const struct client *client, struct process *process,
+	     const struct maps *maps, uint64_t pc, uint64_t now_ns)
+{
+	struct jit_process *p = process_of(client, process);
+	struct jit_entry *e = p ? find(p, maps, pc - 1, now_ns) : NULL;
+
+	if (!e || !is_python(e->end - e->start, pc - e->start))
+		return -1;
+	if (!e->name)
+		e->name = name_of(j, p, e);
+	return e->name && !strncmp(jit_names_get(j->names, e->name)->name, "py::", 4) ? PYTHON_KEPT
+										      : -1;
+}
+
 bool jit_resolve(const struct frame *frame, struct symbol_frame *out)
 {
 	const struct jit_name *name;

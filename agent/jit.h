@@ -27,6 +27,13 @@ void jit_free(struct jit *jit);
  */
 bool jit_frame(struct jit *jit, const struct client *client, struct process *process,
 	       const struct maps *maps, uint64_t pc, uint64_t now_ns, struct frame *frame);
+/*
+ * How many bytes the code at the return address pc keeps on the stack below its own return address,
+ * if it is of a kind whose code is known: CPython's trampolines, which keep no frame pointer on x86-64.
+ * -1: it is not.
+ */
+int jit_kept(struct jit *jit, const struct client *client, struct process *process,
+	     const struct maps *maps, uint64_t pc, uint64_t now_ns);
 /* What such a frame is shown as; false: it is not one. */
 bool jit_resolve(const struct frame *frame, struct symbol_frame *out);
 

@@ -154,10 +154,12 @@ static bool mangled(const char *name)
 }
 
 /* The name to show: demangled, or if that cannot be done what DWARF calls it. */
-static const char *shown(const char *linked, const char *dwarf_name)
+static const char *shown(const char *linked, const char *dwarf_name, bool ada)
 {
 	const char *plain = keep(demangle(linked, shorten));
 
+	if (!plain && ada)
+		plain = keep(demangle_ada(linked));
 	if (plain)
 		return plain;
 	return dwarf_name && mangled(linked) ? dwarf_name : linked;
@@ -171,6 +173,7 @@ static void make_frames(struct module *m, uint64_t vaddr)
 {
 	struct symbol_source *source = m->symbols->source;
 	const char *linked = NULL;
+	bool ada = false;
 	size_t n = 1;
 
 	symbol_answer_reset(&answer);
@@ -178,6 +181,7 @@ static void make_frames(struct module *m, uint64_t vaddr)
 		symbol_source_dwarf(source, vaddr, &answer);
 		linked = keep(symbol_source_linked(source, vaddr));
 		n = answer.count ? answer.count : 1;
+		ada = answer.count ? answer.ada : symbol_source_ada(source);
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct symbol_answer_frame *d = &answer.frames[i];
@@ -188,7 +192,7 @@ static void make_frames(struct module *m, uint64_t vaddr)
 		if (!name)
 			name = fallback_name(m, vaddr);
 		made.frames[made.count++] = (struct symbol_frame){
-		    .name = shown(name, d->name),
+		    .name = shown(name, d->name, ada),
 		    .system_name = name,
 		    .file = d->file,
 		    .line = d->line,

@@ -12,7 +12,7 @@ void symbol_answer_reset(struct symbol_answer *a)
 {
 	memset(a->frames, 0, sizeof(a->frames));
 	a->count = a->text_len = 0;
-	a->hurried = false;
+	a->ada = a->hurried = false;
 }
 
 /* Appends without an end; false when the string is over-long or does not fit. */

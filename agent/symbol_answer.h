@@ -27,6 +27,7 @@ struct symbol_answer_frame {
 struct symbol_answer {
 	struct symbol_answer_frame frames[SYMBOL_ANSWER_FRAMES_MAX];
 	size_t count, text_len;
+	bool ada;     /* the language of the unit */
 	bool hurried; /* more would be known, had there been time: not to be remembered */
 	char text[SYMBOL_ANSWER_TEXT_MAX];
 };

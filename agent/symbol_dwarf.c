@@ -31,7 +31,7 @@ enum {
 };
 
 struct unit {
-	bool read;
+	bool read, ada;
 	struct symbol_scopes scopes; /* functions and what is inlined into them, by DIE offset */
 	struct symbol_lines lines;
 };
@@ -65,9 +65,25 @@ static bool time_left(uint64_t now)
 	return window.busy_ns < SYMBOL_DWARF_BUSY_MS * NSEC_PER_MSEC;
 }
 
+static bool is_ada(Dwarf *dwarf, Dwarf_Off unit)
+{
+	Dwarf_Die die;
+
+	if (!dwarf_offdie(dwarf, unit, &die))
+		return false;
+	switch (dwarf_srclang(&die)) {
+	case DW_LANG_Ada83:
+	case DW_LANG_Ada95:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void read_unit(struct symbol_dwarf *d, struct unit *u, Dwarf_Off offset, uint64_t now)
 {
 	u->read = true;
+	u->ada = is_ada(d->own.dwarf, offset);
 	symbol_dwarf_functions(d->own.dwarf, offset, now + SYMBOL_DWARF_UNIT_MS * NSEC_PER_MSEC,
 			       &u->scopes);
 	d->handle_bytes += symbol_dwarf_rows(d->own.dwarf, &d->programs, offset, &u->lines);
@@ -275,6 +291,7 @@ void symbol_dwarf_find(struct symbol_dwarf *d, uint64_t vaddr, struct symbol_ans
 	name_frames(d, u, symbol_scopes_find(&u->scopes, vaddr), a);
 	if (!a->count && a->frames[0].line)
 		a->count = 1;
+	a->ada = u->ada;
 	if (symbol_map_broken(&d->own.map) || symbol_map_broken(&d->alt.map))
 		symbol_answer_reset(a);
 }

@@ -286,3 +286,13 @@ const char *symbol_elf_name(struct symbol_elf *table, const struct symbol_elf_en
 		*at = '\0';
 	return n && (at > name || n <= SYMBOL_ELF_NAME_MAX) ? name : NULL;
 }
+
+bool symbol_elf_any(const struct symbol_elf *table, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	for (size_t i = 0; table->strings && i < table->count; i++)
+		if (!strncmp(table->strings + table->entries[i].name, prefix, n))
+			return true;
+	return false;
+}

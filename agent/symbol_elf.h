@@ -10,6 +10,8 @@
 
 #include "agent/elf_file.h"
 
+#include <stdbool.h>
+
 #define SYMBOL_ELF_MAX (3u << 19)	/* functions; any further ones are dropped */
 #define SYMBOL_ELF_SCAN_MAX (16u << 20) /* symbols of any kind looked at */
 #define SYMBOL_ELF_STRINGS_MAX                                                                     \
@@ -47,5 +49,8 @@ const struct symbol_elf_entry *symbol_elf_find(const struct symbol_elf *table, u
 
 /* Its name, or NULL when that is over-long or unreadable. Valid until the next call. */
 const char *symbol_elf_name(struct symbol_elf *table, const struct symbol_elf_entry *entry);
+
+/* Whether the name of any function begins with prefix; false also where names are not kept. */
+bool symbol_elf_any(const struct symbol_elf *table, const char *prefix);
 
 #endif

@@ -23,6 +23,7 @@ struct symbol_source {
 	struct symbol_source *newer, *older; /* by last use; only while loaded */
 	const struct module *module;
 	bool loaded;
+	bool ada;
 	bool no_dwarf;	       /* given up for good */
 	bool lacks_debug;      /* neither here nor, when arrivals was read, from a server */
 	unsigned arrivals;
@@ -113,6 +114,13 @@ static void open_dwarf(struct symbol_source *s, const struct elf_file *elf, int 
 	}
 }
 
+/* Its binder's names, its run-time library's, its main procedure's. */
+static bool any_ada(const struct symbol_elf *table)
+{
+	return symbol_elf_any(table, "ada_main__") || symbol_elf_any(table, "__gnat_") ||
+	       symbol_elf_any(table, "_ada_");
+}
+
 static void load_symbols(struct symbol_source *s)
 {
 	const struct elf_file *elf = &s->module->elf;
@@ -166,6 +174,12 @@ static void load(struct symbol_source *s)
 	}
 	free(debug);
 	load_symbols(s);
+	s->ada = any_ada(&s->full) || any_ada(&s->mini) || any_ada(&s->dynamic);
+}
+
+bool symbol_source_ada(const struct symbol_source *s)
+{
+	return s->ada;
 }
 
 bool symbol_source_renew(struct symbol_source *s)

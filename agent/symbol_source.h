@@ -35,6 +35,9 @@ void symbol_source_dwarf(struct symbol_source *s, uint64_t vaddr, struct symbol_
  */
 const char *symbol_source_linked(struct symbol_source *s, uint64_t vaddr);
 
+/* Whether GNAT has linked it, by its symbols: for functions of which DWARF does not tell. */
+bool symbol_source_ada(const struct symbol_source *s);
+
 /* To be called when a question is answered: makes the sources fit their budget again. */
 void symbol_source_settle(struct symbol_source *s);
 

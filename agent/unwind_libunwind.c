@@ -272,18 +272,25 @@ enum step {
 	STEP_SIGNAL, /* at what a signal interrupted */
 };
 
-/* Code without a description (a JIT's, hand-written assembly) may still keep a frame pointer. */
-static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
+/* Code without a description (a JIT's, hand-written assembly) may be known, or keep a frame pointer. */
+static enum step step_undescribed(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
 				    uint64_t sp)
 {
 	const struct maps_entry *entry = maps_find(u->in->maps, pc);
 	struct unwind_regs next = {0};
+	int kept = u->in->kept ? u->in->kept(u->in->arg, pc) : -1;
 	uint64_t fp;
 
 	for (int i = 0; i < UNWIND_REGISTERS - 1; i++)
 		if (unw_get_reg(cursor, i, &next.regs[i]) < 0)
 			next.regs[i] = 0;
 	fp = next.regs[FRAME_POINTER];
+	if (kept >= 0) {
+		if (!read_stack(u->in, sp + (uint64_t)kept, &next.pc) || !next.pc)
+			return STEP_LOST;
+		next.sp = sp + (uint64_t)kept + 8;
+		goto next;
+	}
 	/* Zero is what crt1.o's _start leaves; in code made at run time it is any register's value. */
 	if (!fp)
 		return entry && entry->inode ? STEP_ROOT : STEP_LOST;
@@ -292,9 +299,10 @@ static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, ui
 		return STEP_LOST;
 	if (!next.pc)
 		return STEP_ROOT;
+	next.sp = fp + 16;
+next:
 	/* A fresh cursor takes its pc for exact; one byte back, it is inside the call. */
 	next.pc--;
-	next.sp = fp + 16;
 	u->regs = next;
 	return unw_init_remote(cursor, u->space, u) < 0 ? STEP_LOST : STEP_CALLER;
 }
@@ -313,7 +321,7 @@ static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, ui
 	if (ret > 0)
 		kind = unw_is_signal_frame(cursor) > 0 ? STEP_SIGNAL : STEP_CALLER;
 	else
-		kind = u->no_info ? step_frame_pointer(u, cursor, old_pc, old_sp) : STEP_LOST;
+		kind = u->no_info ? step_undescribed(u, cursor, old_pc, old_sp) : STEP_LOST;
 	if (kind < STEP_CALLER)
 		return kind;
 	if (unw_get_reg(cursor, UNW_REG_IP, pc) < 0 || unw_get_reg(cursor, UNW_REG_SP, sp) < 0)

@@ -32,6 +32,12 @@ struct unwind_input {
 	size_t stack_len;
 	const struct maps *maps;
 	pid_t pid;
+	/*
+	 * Of code without a description, at a return address: how many bytes it keeps on the stack
+	 * below its own return address, all registers being its caller's; -1: not known. Or NULL.
+	 */
+	int (*kept)(void *arg, uint64_t pc);
+	void *arg;
 };
 
 struct unwind_result {

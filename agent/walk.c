@@ -62,16 +62,36 @@ static void note_program(struct walk *w, const struct maps *maps, pid_t pid)
 			w->program = module_get(w->modules, &maps->entries[i], pid);
 }
 
-static size_t finish(struct walk *w, const struct drained_sample *s, const struct maps *maps,
-		     uint64_t *pcs, struct unwind_result *result)
+struct finishing {
+	struct walk *w;
+	const struct drained_sample *s;
+	const struct maps *maps;
+	uint64_t now_ns;
+};
+
+static int kept(void *arg, uint64_t pc)
 {
+	const struct finishing *f = arg;
+	const struct maps_entry *entry = maps_find(f->maps, pc - 1);
+
+	if (!entry || !module_get(f->w->modules, entry, f->s->process->pid)->anon)
+		return -1;
+	return jit_kept(f->w->jit, f->s->client, f->s->process, f->maps, pc, f->now_ns);
+}
+
+static size_t finish(struct walk *w, const struct drained_sample *s, const struct maps *maps,
+		     uint64_t now_ns, uint64_t *pcs, struct unwind_result *result)
+{
+	struct finishing f = {w, s, maps, now_ns};
 	struct unwind_regs regs = {.pc = s->regs[WALK_REG_PC], .sp = s->regs[WALK_REG_SP]};
 	struct unwind_input input = {.regs = &regs,
 				     .stack = s->stack,
 				     .stack_addr = s->stack_address,
 				     .stack_len = s->stack_length,
 				     .maps = maps,
-				     .pid = s->process->pid};
+				     .pid = s->process->pid,
+				     .kept = kept,
+				     .arg = &f};
 
 	memcpy(regs.regs, s->regs, sizeof(regs.regs));
 	return unwind_walk(w->unwinder, &input, pcs, s->client->config.frames_max, result);
@@ -124,7 +144,7 @@ static size_t finish_again(struct walk *w, const struct drained_sample *s, uint6
 		return n;
 	maps = client_maps(s->client, p, true, now_ns);
 	if (maps->generation != generation)
-		n = finish(w, s, maps, pcs, result);
+		n = finish(w, s, maps, now_ns, pcs, result);
 	p->vain = !result->truncated ? 0 : p->vain < WALK_VAIN_MAX ? p->vain + 1 : WALK_VAIN_MAX;
 	return n;
 }
@@ -145,7 +165,7 @@ struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64
 	if (!maps_find(maps, pc))
 		maps = client_maps(s->client, s->process, true, now_ns);
 	note_program(w, maps, s->process->pid);
-	n = s->regs ? finish(w, s, maps, pcs, &result) : take_frames(s, pcs, &result);
+	n = s->regs ? finish(w, s, maps, now_ns, pcs, &result) : take_frames(s, pcs, &result);
 	if (s->regs) {
 		n = finish_again(w, s, now_ns, pcs, n, &result);
 		maps = client_maps(s->client, s->process, false, now_ns);

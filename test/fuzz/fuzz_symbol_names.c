@@ -25,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	shown = demangle(name, true);
 	if (shown && !*shown)
 		abort();
+	shown = demangle_ada(name);
+	if (shown && (!*shown || strlen(shown) >= DEMANGLE_OUTPUT_MAX))
+		abort();
 	demangle_shorten(name);
 	free(name);
 	return 0;

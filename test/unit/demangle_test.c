@@ -39,6 +39,37 @@ static void names_that_are_not_mangled_stay(void **state)
 	assert_null(demangle("_start", false));
 }
 
+static void gnat_s_names_are_read_when_they_are_known_to_be(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"work__mix_it", "work.mix_it"},
+		{"work__inner__step", "work.inner.step"},
+		{"work__Omultiply", "work.\"*\""},
+		{"_ada_spin", "spin"},
+		{"ada__calendar__clock", "ada.calendar.clock"},
+		{"ada__calendar__Osubtract__2", "ada.calendar.\"-\""},
+		{"ada_main___elabb", "ada_main'Elab_Body"},
+		{"work__mix_it.constprop.0", "work.mix_it [clone .constprop.0]"},
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		const char *plain = demangle_ada(pairs[i][0]);
+
+		assert_non_null(plain);
+		assert_string_equal(plain, pairs[i][1]);
+		assert_null(demangle(pairs[i][0], false));
+	}
+}
+
+static void names_of_other_languages_in_an_ada_program_stay(void **state)
+{
+	static const char *const names[] = {"main",	"adainit.part.0", "__gnat_finalize", "_start",
+					    "SHA256_Init", "frame_dummy",    "",		  "x86.avx"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_null(demangle_ada(names[i]));
+}
+
 static double seconds_of(const char *name)
 {
 	struct timespec a, b;
@@ -122,6 +153,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(names_of_each_language_are_read),
 	    cmocka_unit_test(names_that_are_not_mangled_stay),
+	    cmocka_unit_test(gnat_s_names_are_read_when_they_are_known_to_be),
+	    cmocka_unit_test(names_of_other_languages_in_an_ada_program_stay),
 	    cmocka_unit_test(a_name_that_doubles_itself_is_given_up),
 	    cmocka_unit_test(names_that_are_long_or_deep_are_given_up),
 	    cmocka_unit_test(arguments_of_templates_are_left_out_when_asked),
