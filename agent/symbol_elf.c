@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define SYMBOL_ELF_CHUNK 1024 /* symbols read at once */
+#define VDSO "__vdso_"
 #define RANKED_CHARS 256      /* of a name: a hostile file has millions of huge ones */
 
 struct candidate {
@@ -117,7 +118,8 @@ static int compare(uint64_t a, uint64_t b)
 /*
  * By address, and of several names of one address the best first: typed over untyped, any
  * visible one over a local one, then the fewest leading underscores, because the documented name
- * is often the weak alias (read, not __read), then global over weak, shorter, alphabetical.
+ * is often the weak alias (read, not __read; but of the vDSO's, which libc's function calls that has
+ * the name without it, the longer one), then global over weak, shorter, alphabetical.
  * Names that are not in memory do not take part.
  */
 static int by_address_then_worth(const void *pa, const void *pb, void *arg)
@@ -131,7 +133,8 @@ static int by_address_then_worth(const void *pa, const void *pb, void *arg)
 	c = c ? c : compare(a->binding == STB_LOCAL, b->binding == STB_LOCAL);
 	if (c)
 		return c;
-	c = compare(underscores(na), underscores(nb));
+	c = compare(strncmp(na, VDSO, sizeof(VDSO) - 1) != 0, strncmp(nb, VDSO, sizeof(VDSO) - 1) != 0);
+	c = c ? c : compare(underscores(na), underscores(nb));
 	c = c ? c : compare(a->binding == STB_WEAK, b->binding == STB_WEAK);
 	c = c ? c : compare(strnlen(na, RANKED_CHARS), strnlen(nb, RANKED_CHARS));
 	return c ? c : strncmp(na, nb, RANKED_CHARS);

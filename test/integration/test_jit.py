@@ -2,6 +2,7 @@
 """Code made at run time, by the runtimes that make it: its functions are named in the profile and its
 stacks reach the program's root. Perf maps are written to /tmp whatever TMPDIR says; each test takes
 away those of the processes it started."""
+import os
 import pathlib
 import re
 import shutil
@@ -49,6 +50,37 @@ public class Spin {{
   }}
 }}
 """
+
+
+PYTHON = f"""
+import time
+def py_inner(n):
+    x = 1
+    for i in range(n):
+        x = (x * 1664525 + i) & 0xffffffff
+    return x
+def py_outer(end):
+    while time.time() < end:
+        py_inner(1000)
+py_outer(time.time() + {SECONDS})
+"""
+
+
+def pythons():
+    """3.12 or newer, by version: older ones cannot name their functions."""
+    home = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")) / "versions"
+    paths = [shutil.which(f"python3.{minor}", path="/usr/bin:/usr/local/bin") for minor in range(12, 20)]
+    found = {}
+    for path in filter(None, [*paths, *map(str, sorted(home.glob("3.1[2-9]*/bin/python3")))]):
+        answer = subprocess.run([path, "-X", "perf", "-c", "import sys; print(sys.version_info[1] if "
+                                 "sys.is_stack_trampoline_active() else '')"], capture_output=True,
+                                text=True, check=False)
+        if answer.stdout.strip():
+            found.setdefault(f"3.{answer.stdout.strip()}", path)
+    return found
+
+
+PYTHONS = pythons()
 
 
 def needs(*programs):
@@ -158,3 +190,34 @@ def test_a_jvm_that_was_asked_for_a_perf_map_is_named_from_then_on(room):  # noq
         pytest.skip(f"no Compiler.perfmap: {asked.stdout}")
     assert share(result, has("int Spin.jitFib(int)")) > 0.3
     assert share(result, is_truncated) < 0.05
+
+
+@needs("java", "javac")
+def test_a_perf_map_that_a_jvm_writes_at_its_end_comes_too_late_but_harms_nothing(room):  # noqa: F811
+    (room.dir / "Spin.java").write_text(JAVA)
+    subprocess.run(["javac", "Spin.java"], cwd=room.dir, check=True, capture_output=True)
+    result = finish(room, start(room, "java", "-XX:+UnlockDiagnosticVMOptions", "-XX:+DumpPerfMapAtExit",
+                                "-XX:+PreserveFramePointer", "-cp", str(room.dir), "Spin"))
+    assert result.log == "", result
+    assert share(result, is_truncated) < 0.05
+
+
+@pytest.mark.skipif(not PYTHONS, reason="no Python 3.12 or newer with -X perf")
+@pytest.mark.parametrize("version", sorted(PYTHONS))
+def test_python_functions_are_named_and_reach_the_root(room, version):  # noqa: F811
+    """Though the interpreter and its trampolines keep no frame pointer."""
+    path = room.dir / "spin.py"
+    path.write_text(PYTHON)
+    result = finish(room, start(room, PYTHONS[version], "-X", "perf", str(path)))
+    assert result.log == "", result
+    inner, outer, module = (f"py::{name}:{path}" for name in ("py_inner", "py_outer", "<module>"))
+
+    def in_order(stack):
+        return (inner in stack and outer in stack and module in stack and
+                stack.index(module) < stack.index(outer) < stack.index(inner))
+
+    named, cut = share(result, in_order), share(result, is_truncated)
+    print(f"\nPython {version}: {named:.1%} of the samples below {inner.split(':')[2]}, {cut:.1%} truncated")
+    assert named > 0.8
+    assert cut < 0.05
+    assert share(result, lambda stack: stack[0] == "_start") > 0.9

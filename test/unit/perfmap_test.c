@@ -49,13 +49,14 @@ static void assert_name(const char *text, uint64_t pc, const char *name)
 	assert_memory_equal(text + e->text, name, e->length);
 }
 
-static void lines_of_node_python_and_the_jvm_name_their_ranges(void **state)
+static void lines_of_node_python_the_jvm_and_dotnet_name_their_ranges(void **state)
 {
 	static const char text[] = "7f10e5c00080 1a4 JS:*fib /srv/app.js:1:17\n"
 				   "7f10e5c00300 40 JS:~ node:internal/main/run_main_module:1:1\n"
 				   "7f4a3c2d5000 b py::serve:/srv/app.py\n"
 				   "0x7f4a3c2d500b b py::<module>:/srv/a b.py\n"
-				   "0x00007F4A40000000 0x20 int Spin.fib(int)\n";
+				   "0x00007F4A40000000 0x20 int Spin.fib(int)\n"
+				   "00007F0E2C1A0000 3A int32 [app] Spin::Fib(int32)[Tier0]\n";
 
 	assert_int_equal(feed(text), strlen(text));
 	assert_int_equal(map.malformed, 0);
@@ -67,6 +68,7 @@ static void lines_of_node_python_and_the_jvm_name_their_ranges(void **state)
 	assert_name(text, 0x7f4a3c2d500b, "py::<module>:/srv/a b.py");
 	assert_name(text, 0x7f4a4000001f, "int Spin.fib(int)");
 	assert_name(text, 0x7f4a40000020, NULL);
+	assert_name(text, 0x7f0e2c1a0039, "int32 [app] Spin::Fib(int32)[Tier0]");
 }
 
 static void malformed_lines_are_skipped_and_counted(void **state)
@@ -208,7 +210,7 @@ static void an_empty_range_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(lines_of_node_python_and_the_jvm_name_their_ranges),
+	    TEST(lines_of_node_python_the_jvm_and_dotnet_name_their_ranges),
 	    TEST(malformed_lines_are_skipped_and_counted),
 	    TEST(a_line_counts_once_it_is_whole_however_it_comes),
 	    TEST(a_line_without_an_end_is_skipped_and_the_next_one_read),

@@ -161,8 +161,11 @@ static void of_several_names_the_documented_one_is_shown(void **state)
 	symbol(&m, "_typed", 0x1100, 0, STB_LOCAL, STT_FUNC);
 	symbol(&m, "longer", 0x1200, 0x10, STB_GLOBAL, STT_FUNC);
 	symbol(&m, "short", 0x1200, 0x10, STB_GLOBAL, STT_FUNC);
+	symbol(&m, "clock_gettime", 0x1300, 0x10, STB_WEAK, STT_FUNC);
+	symbol(&m, "__vdso_clock_gettime", 0x1300, 0x10, STB_GLOBAL, STT_FUNC);
 	made_load(&m);
 	assert_string_equal(name_at(&m, 0x1000), "read");
+	assert_string_equal(name_at(&m, 0x1300), "__vdso_clock_gettime");
 	assert_string_equal(name_at(&m, 0x1105), "_typed");
 	assert_string_equal(name_at(&m, 0x1110), "");
 	assert_string_equal(name_at(&m, 0x1200), "short");
