@@ -203,7 +203,12 @@ $(B)/bench/unwind_bench: test/bench/unwind_bench.c $(libcore) $(libagent)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(AGENT_CFLAGS) -fomit-frame-pointer -MF $@.d -o $@ $< $(libagent) $(libcore) $(AGENT_LIBS) -lunwind
 
-bench: all programs $(B)/bench/unwind_bench
+$(B)/bench/symbol_bench: test/bench/symbol_bench.c $(libagent)
+	$(call say,BENCH,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AGENT_CFLAGS) -MF $@.d -o $@ $< $(libagent) $(AGENT_LIBS)
+
+bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench
 	$(Q)$(PYTHON) test/bench/bench.py
 
 install: all

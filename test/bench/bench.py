@@ -129,6 +129,23 @@ def walk_cost(rounds, envs, scratch):
         say("  " + sorted(lines)[len(lines) // 2])
 
 
+def symbol_cost(_, envs, scratch):
+    bench = ROOT / "build" / "bench" / "symbol_bench"
+    if not bench.exists():
+        raise Absent(f"no {bench}: run make bench")
+    title("names of addresses all over the code, of an object that nobody asked about yet and again",
+          "symbol_bench OBJECT 20000")
+    objects = [ROOT / "build" / "spanprof-agent"]
+    if shutil.which("g++"):
+        objects.append(scratch / "templates")
+        output_of(["g++", "-std=c++17", "-O2", "-g", ROOT / "test" / "programs" / "templates.cc",
+                   "-o", objects[-1]])
+    for pattern in ("/usr/lib/*/libc.so.6", "/usr/lib/*/libLLVM-*.so.1", "/usr/bin/node"):
+        objects += map(pathlib.Path, sorted(glob.glob(pattern))[-1:])
+    for path in objects:
+        say(f"  {path.name}: " + output_of([bench, path, 20000], envs["bare"]).strip())
+
+
 def read_cost(rounds, envs, scratch):
     bench = compiled("readbench", scratch)
     title("read() of one byte from a pipe", f"readbench {rounds}, 7 runs of each in turn")
@@ -270,7 +287,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs")
     quick = parser.parse_args().quick
     parts = [(exec_cost, 50 if quick else 500), (handler_cost, 160 if quick else 480),
-             (walk_cost, 3 if quick else 7),
+             (walk_cost, 3 if quick else 7), (symbol_cost, 1),
              (read_cost, 20 if quick else 200), (nginx_cost, 2 if quick else 7),
              (redis_cost, 2 if quick else 7), (memory_cost, 1)]
     if not os.path.exists(nginxhost.LIBRARY):

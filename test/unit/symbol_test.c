@@ -18,13 +18,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define TEXT_ADDR 0x1000
 #define TEXT_SIZE 0x1000
-#define SYMBOLS 8
+#define SYMBOLS 16
+#define OBJECTS 80
+#define DOTS_10 "././././././././././"
+#define DOTS DOTS_10 DOTS_10 DOTS_10 DOTS_10 DOTS_10 DOTS_10 DOTS_10 DOTS_10
 
 /* The smallest object that has a symbol table: five sections and no segment. */
 struct image {
@@ -256,6 +260,46 @@ static void names_made_of_any_number_of_addresses_stay_within_their_memory(void 
 	assert_int_equal(symbol_source_bytes(), 0);
 }
 
+/* This very program under many names, each with tables of its own: more than there is room for. */
+static void tables_of_any_number_of_objects_stay_within_their_memory(void **state)
+{
+	struct maps_entry entry = {.end = 0x1000, .exec = true, .readable = true};
+	struct modules *modules = modules_new();
+	char own[4096], path[8192];
+	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	size_t most = 0, grown = 0, last = 0;
+	struct symbol_frame frames[4];
+	struct stat st;
+
+	assert_true(length > 0);
+	own[length] = '\0';
+	assert_int_equal(stat(own, &st), 0);
+	entry.dev = st.st_dev;
+	entry.inode = st.st_ino;
+	for (int i = 0; i < OBJECTS; i++) {
+		struct module *m;
+
+		snprintf(path, sizeof(path), "/%.*s%s", 2 * i, DOTS, own + 1);
+		entry.path = path;
+		m = module_get(modules, &entry, 0);
+		assert_int_equal(m->error, 0);
+		for (uint64_t at = 0; at < m->text_size; at += 97) {
+			assert_true(symbol_resolve(m, m->text_vaddr + at, frames, 4) >= 1);
+			assert_true(symbol_source_bytes() <= SYMBOL_SOURCES_BYTES);
+			assert_true(symbol_cache_bytes() <= SYMBOL_CACHE_BYTES);
+			if (symbol_source_bytes() > last)
+				grown += symbol_source_bytes() - last;
+			last = symbol_source_bytes();
+			most = last > most ? last : most;
+		}
+	}
+	print_message("at most %zu bytes of %u; %zu in all\n", most, SYMBOL_SOURCES_BYTES, grown);
+	assert_true(grown > SYMBOL_SOURCES_BYTES);
+	assert_true(most > SYMBOL_SOURCES_BYTES / 2);
+	modules_free(modules);
+	assert_int_equal(symbol_source_bytes(), 0);
+}
+
 static void what_was_asked_for_last_is_kept_longest(void **state)
 {
 	struct symbol_frame f = {.name = "same", .system_name = "same", .file = "f.c"};
@@ -371,6 +415,7 @@ int main(void)
 	    cmocka_unit_test(functions_of_the_program_and_of_libc_have_their_names),
 	    cmocka_unit_test(an_unknown_address_is_named_by_object_and_address),
 	    cmocka_unit_test(names_made_of_any_number_of_addresses_stay_within_their_memory),
+	    cmocka_unit_test(tables_of_any_number_of_objects_stay_within_their_memory),
 	    cmocka_unit_test(what_was_asked_for_last_is_kept_longest),
 	    cmocka_unit_test(of_ranges_within_each_other_the_innermost_is_found),
 	    cmocka_unit_test(the_last_row_before_an_address_is_its_line),
