@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * symbol_bench OBJECT [ADDRESSES] - names addresses all over OBJECT's code, first of an object that
- * nobody asked about yet, then the same again, and says what that took: time, and memory by the
+ * nobody asked about yet, then the same again, and says what that took: CPU time, and memory by the
  * symbolizer's own count and the kernel's.
  */
 #include <stdio.h>
@@ -22,7 +22,7 @@ static double now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	before = status_mib("VmRSS:");
 	cold = pass(m, addresses, n, &frames);
 	warm = pass(m, addresses, n, &frames);
-	printf("%zu addresses, %zu frames: cold %.0f/s (%.3f s), again %.0f/s; %zu bytes a cached "
+	printf("%zu addresses, %zu frames: cold %.0f a CPU second (%.3f s), again %.0f; %zu bytes a cached "
 	       "address, %.1f MiB counted, RSS at most %.1f MiB, %.1f before, mapped files included\n",
 	       n, frames, (double)n / cold, cold, (double)n / warm, symbol_cache_bytes() / n,
 	       (double)(symbol_cache_bytes() + symbol_source_bytes()) / (1 << 20),
