@@ -28,9 +28,21 @@
 #define FEED_RING_MAX (1U << 22)
 #define FEED_FRAMES_MAX 1024U  /* program counters in one sample */
 #define FEED_STACK_MAX 32768U  /* bytes of copied stack in one sample */
-#define FEED_REGS 17U          /* DWARF numbers 0..16 on x86-64; 33 would be aarch64's */
 #define FEED_GONE UINT32_MAX   /* in up: the agent has left */
 #define FEED_ALIGN 8U          /* records start at multiples of it and have sizes that are */
+
+/* Registers of a sample, by their DWARF numbers. */
+#if defined(__aarch64__)
+#define FEED_REGS 33U
+#define FEED_REG_FP 29U
+#define FEED_REG_SP 31U
+#define FEED_REG_PC 32U
+#else
+#define FEED_REGS 17U
+#define FEED_REG_FP 6U
+#define FEED_REG_SP 7U
+#define FEED_REG_PC 16U
+#endif
 
 /* File descriptors that the agent finds at its start, and that a joining process sends, in order. */
 enum feed_fd {
@@ -187,25 +199,31 @@ struct feed_unload {
 };
 
 /*
- * Unwind tables (x86-64): what .eh_frame says, compiled. The canonical frame address (CFA) is the
- * stack pointer before the call; the return address lies right below it.
+ * Unwind tables: what .eh_frame says, compiled. The canonical frame address (CFA) is the stack pointer
+ * before the call. On x86-64 the return address lies right below it; on aarch64 it is in lr (x30)
+ * until it is saved, which the rule for the frame pointer (x29) says too. Whose rows they are is not
+ * written anywhere: host and agent run on one machine.
  */
 enum feed_cfa {
 	FEED_CFA_NONE,	   /* nothing is known of this code: by the frame pointer, if that is one */
 	FEED_CFA_ROOT,	   /* the outermost frame: no return address */
 	FEED_CFA_SP,	   /* CFA = sp + offset */
 	FEED_CFA_FP,	   /* CFA = fp + offset */
-	FEED_CFA_FP_DEREF, /* CFA = *(fp + offset) (realigned frames) */
-	FEED_CFA_SP_DEREF, /* CFA = *(sp + offset) + 8 (OpenSSL's assembly keeps the old sp so) */
-	FEED_CFA_PLT,	   /* CFA = sp + offset, 8 more from the 11th byte of a 16-byte slot on */
-	FEED_CFA_SIGNAL,   /* a signal's frame: pc, sp and fp are in the ucontext at sp + offset */
+	FEED_CFA_FP_DEREF, /* x86-64: CFA = *(fp + offset) (realigned frames) */
+	FEED_CFA_SP_DEREF, /* x86-64: CFA = *(sp + offset) + 8 (OpenSSL's assembly keeps the old sp so) */
+	FEED_CFA_PLT,	   /* x86-64: CFA = sp + offset, 8 more from the 11th byte of a 16-byte slot on */
+	FEED_CFA_SIGNAL,   /* a signal's frame: the registers are in the ucontext at sp + offset */
 	FEED_CFA_OTHER,	   /* described by more than a row can hold: the agent must walk it */
 };
 
 enum feed_fp {
 	FEED_FP_SAME,  /* as in the callee */
 	FEED_FP_SAVED, /* at CFA + fp_offset * 8 */
-	FEED_FP_AT_FP, /* at fp + fp_offset * 8 (realigned frames) */
+	FEED_FP_AT_FP, /* x86-64: at fp + fp_offset * 8 (realigned frames) */
+	/* aarch64, the return address no longer in lr: */
+	FEED_FP_RECORD, /* at CFA + fp_offset * 8, and in the next word the return address */
+	FEED_FP_LR,	/* as in the callee; the return address at CFA + fp_offset * 8 */
+	FEED_FP_APART,	/* at CFA + the low byte * 8, the return address at CFA + the high byte * 8 */
 };
 
 /* Holds from start to the next row's. The last row of an object is a FEED_CFA_NONE. */

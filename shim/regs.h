@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * regs.h - the interrupted registers, in DWARF's numbering, out of a signal's ucontext. Context:
- * HANDLER. The numbering follows the psABI of each architecture (x86-64: figure 3.36).
+ * HANDLER. The numbering follows the psABI of each architecture (x86-64: figure 3.36; aarch64: AADWARF64,
+ * table 1).
  */
 #ifndef SPANPROF_SHIM_REGS_H
 #define SPANPROF_SHIM_REGS_H
@@ -10,6 +11,7 @@
 #include <ucontext.h>
 
 #include "shim/feed.h"
+#include "shim/unwind.h"
 
 #if defined(__x86_64__)
 
@@ -28,6 +30,12 @@ static inline uintptr_t regs_fp(const ucontext_t *uc)
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
 }
 
+/* Where to return to is on the stack. */
+static inline uintptr_t regs_lr(const ucontext_t *uc)
+{
+	return 0;
+}
+
 static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
 {
 	static const uint8_t order[FEED_REGS] = {
@@ -41,8 +49,51 @@ static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
 /* What the calling convention leaves alone below the stack pointer. */
 #define REGS_RED_ZONE 128U
 
+#elif defined(__aarch64__)
+
+static inline uintptr_t regs_sp(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.sp;
+}
+
+static inline uintptr_t regs_pc(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.pc;
+}
+
+static inline uintptr_t regs_fp(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.regs[FEED_REG_FP];
+}
+
+static inline uintptr_t regs_lr(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.regs[FEED_REG_FP + 1];
+}
+
+static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
+{
+	for (unsigned i = 0; i < FEED_REG_SP; i++)
+		out[i] = (uint64_t)uc->uc_mcontext.regs[i];
+	out[FEED_REG_SP] = (uint64_t)uc->uc_mcontext.sp;
+	out[FEED_REG_PC] = (uint64_t)uc->uc_mcontext.pc;
+}
+
+/* AAPCS64 leaves nothing alone below the stack pointer. */
+#define REGS_RED_ZONE 0U
+
 #else
 #error "spanprof: no register layout for this architecture yet"
 #endif
+
+/* Where a walk begins. */
+static inline struct unwind_cursor regs_cursor(const ucontext_t *uc)
+{
+	return (struct unwind_cursor){.pc = regs_pc(uc),
+				      .sp = regs_sp(uc),
+				      .fp = regs_fp(uc),
+				      .exact = true,
+				      .lr = regs_lr(uc)};
+}
 
 #endif

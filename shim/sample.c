@@ -59,7 +59,6 @@ static uint32_t walk_frames(const struct thread *t, const ucontext_t *uc, struct
 			    uint64_t *frames, uint32_t max, uint32_t *flags)
 {
 	struct feed_process *slot = &r->processes[self_page->slot];
-	struct unwind_cursor cursor = {regs_pc(uc), regs_sp(uc), regs_fp(uc), true};
 	/* From the red zone on: in an epilogue, registers already popped are still described by their
 	 * place below the stack pointer. */
 	struct unwind_stack stack;
@@ -75,7 +74,7 @@ static uint32_t walk_frames(const struct thread *t, const ucontext_t *uc, struct
 	if (!tables.snapshot)
 		return 0;
 	unwind_stack_init(&stack, t->stack_low, t->stack_high, regs_sp(uc) - REGS_RED_ZONE);
-	n = unwind_frames(cursor, &stack, &tables, frames, max + 1, &complete);
+	n = unwind_frames(regs_cursor(uc), &stack, &tables, frames, max + 1, &complete);
 	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&slot->snapshot, memory_order_relaxed) != tables.snapshot)
 		return 0;

@@ -26,6 +26,7 @@
 #include "shim/thread.h"
 #include "shim/timer.h"
 #include "shim/unload.h"
+#include "shim/unwind.h"
 #include "shim/wrap_signal.h"
 
 #define AGENT_NAME "spanprof-agent"
@@ -164,6 +165,7 @@ static void boot(char **argv)
 	if (config.eager || launched_eager())
 		attach_now();
 	thread_main_stack(argv, &low, &high);
+	unwind_top = high;
 	thread_start(low, high);
 }
 

@@ -16,6 +16,9 @@
 struct unwind_cursor {
 	uintptr_t pc, sp, fp;
 	bool exact; /* pc is where execution is, not a return address */
+	/* aarch64 only. A step by the frame pointer does not tell where the caller's sp is. */
+	bool sp_unknown;
+	uintptr_t lr; /* where to return to, perhaps; of exact frames only */
 };
 
 #define UNWIND_WINDOW 64 /* bytes; of a page, so that it can be read or not as a whole */
@@ -32,6 +35,12 @@ struct unwind_stack {
 	uintptr_t window_at; /* of a foreign stack, what was read last; 0: nothing */
 	uint64_t window[UNWIND_WINDOW / 8];
 };
+
+/*
+ * An address as high as the process has any. Above its highest bit, a return address on aarch64 may
+ * carry a signature. Writer: BOOT, before the first tick.
+ */
+extern uintptr_t unwind_top;
 
 struct unwind_tables {
 	const uint8_t *base;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unwind_table.h - one look-up and one step. Context: HANDLER. Private to unwind.c and its tests.
+ * unwind_table.h - one look-up and one step. Context: HANDLER. Private to unwind*.c and their
+ * tests.
  */
 #ifndef SPANPROF_SHIM_UNWIND_TABLE_H
 #define SPANPROF_SHIM_UNWIND_TABLE_H
 
 #include "shim/unwind.h"
+
+#define UNWIND_WORD sizeof(uintptr_t)
 
 enum unwind_step {
 	UNWIND_STEPPED,
@@ -19,8 +22,16 @@ bool unwind_find_mapping(const struct unwind_tables *tables, uintptr_t pc,
 /* The row for pc, which lies in mapping, copied. */
 bool unwind_find_row(const struct unwind_tables *tables, const struct feed_mapping *mapping,
 		     uintptr_t pc, struct feed_row *row);
+
+/* The steps of the machine that this runs on: unwind_x86_64.c, or unwind_aarch64.c under its name.
+ */
 enum unwind_step unwind_apply(struct unwind_cursor *cursor, struct unwind_stack *stack,
 			      const struct feed_row *row);
 enum unwind_step unwind_frame_pointer(struct unwind_cursor *cursor, struct unwind_stack *stack);
+/* aarch64's on any machine: they read nothing but the cursor, the row and the stack. */
+enum unwind_step unwind_aarch64_apply(struct unwind_cursor *cursor, struct unwind_stack *stack,
+				      const struct feed_row *row);
+enum unwind_step unwind_aarch64_frame_pointer(struct unwind_cursor *cursor,
+					      struct unwind_stack *stack);
 
 #endif

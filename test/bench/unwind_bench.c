@@ -40,7 +40,7 @@ static size_t by_tables(const ucontext_t *uc)
 	uint64_t frames[FRAMES];
 	bool complete;
 
-	return unwind_frames((struct unwind_cursor){regs_pc(uc), regs_sp(uc), regs_fp(uc), true},
+	return unwind_frames(regs_cursor(uc),
 			     &stack, &own.tables, frames, FRAMES, &complete);
 }
 

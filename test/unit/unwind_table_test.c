@@ -58,7 +58,7 @@ __attribute__((noinline)) static void walk_here(void)
 
 	getcontext(&uc);
 	stack = (struct unwind_stack){.low = regs_sp(&uc) & ~(uintptr_t)7, .high = own.stack_high};
-	found_count = unwind_frames((struct unwind_cursor){regs_pc(&uc), regs_sp(&uc), regs_fp(&uc), true},
+	found_count = unwind_frames(regs_cursor(&uc),
 				  &stack, &own.tables, found, FRAMES, &found_complete);
 	expected_count = backtrace(expected, FRAMES);
 }
@@ -79,9 +79,11 @@ static void assert_same_callers(void)
 {
 	assert_true(found_complete);
 	assert_true(found_count > 2 && (size_t)expected_count >= found_count);
+	/* libunwind's, which goes before glibc's here, gives the byte before on aarch64. */
 	for (size_t i = 1; i < found_count; i++)
-		assert_int_equal(found[found_count - i] & ~FEED_FRAME_EXACT,
-				 (uintptr_t)expected[(size_t)expected_count - i]);
+		assert_in_range((found[found_count - i] & ~FEED_FRAME_EXACT) -
+					(uintptr_t)expected[(size_t)expected_count - i],
+				0, 1);
 }
 
 static void the_walk_agrees_with_backtrace(void **state)
@@ -147,7 +149,7 @@ static void on_tick(int signo, siginfo_t *info, void *context)
 	if (taken_count == SAMPLES)
 		return;
 	s->count = unwind_frames(
-		(struct unwind_cursor){regs_pc(uc), regs_sp(uc), regs_fp(uc), true}, &stack,
+		regs_cursor(uc), &stack,
 		&own.tables, s->frames, FRAMES, &s->complete);
 	regs_copy(s->regs, uc);
 	s->stack_address = from;
@@ -179,7 +181,7 @@ static void busy(void)
 
 static bool same_walk(struct unwinder *unwinder, const struct taken *s)
 {
-	struct unwind_regs regs = {.pc = s->regs[16], .sp = s->regs[7]};
+	struct unwind_regs regs = {.pc = s->regs[FEED_REG_PC], .sp = s->regs[FEED_REG_SP]};
 	struct unwind_input input = {.regs = &regs,
 				     .stack = s->stack,
 				     .stack_addr = s->stack_address,
@@ -199,6 +201,13 @@ static bool same_walk(struct unwinder *unwinder, const struct taken *s)
 			return false;
 	return true;
 }
+
+/* Stubs of aarch64's PLTs have rows, but no description that libunwind could go by. */
+#if defined(__aarch64__)
+#define AGREE_MIN 0.96
+#else
+#define AGREE_MIN 0.995
+#endif
 
 static void samples_of_a_timer_agree_with_libunwind(void **state)
 {
@@ -226,7 +235,7 @@ static void samples_of_a_timer_agree_with_libunwind(void **state)
 		      (int)taken_count, complete, same);
 	assert_true(taken_count > 100);
 	assert_true(complete >= taken_count * 0.99);
-	assert_true(same >= taken_count * 0.995);
+	assert_true(same >= taken_count * AGREE_MIN);
 	unwinder_free(unwinder);
 	free(taken);
 }
@@ -260,10 +269,10 @@ static void a_step_never_leaves_the_stack(void **state)
 {
 	uintptr_t words[8] = {0};
 	struct unwind_stack stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + 8)};
-	struct feed_row up = {.cfa = FEED_CFA_SP, .cfa_offset = 1 << 30};
-	struct feed_row down = {.cfa = FEED_CFA_SP, .cfa_offset = -8};
-	struct feed_row odd = {.cfa = FEED_CFA_SP, .cfa_offset = 12};
-	struct unwind_cursor c = {1, (uintptr_t)words, 0, true};
+	struct feed_row up = {.cfa = FEED_CFA_SP, .cfa_offset = 1 << 30, .fp = FEED_FP_SAVED};
+	struct feed_row down = {.cfa = FEED_CFA_SP, .cfa_offset = -8, .fp = FEED_FP_SAVED};
+	struct feed_row odd = {.cfa = FEED_CFA_SP, .cfa_offset = 12, .fp = FEED_FP_SAVED};
+	struct unwind_cursor c = {.pc = 1, .sp = (uintptr_t)words, .exact = true};
 
 	assert_int_equal(unwind_apply(&c, &stack, &up), UNWIND_STUCK);
 	assert_int_equal(unwind_apply(&c, &stack, &down), UNWIND_STUCK);
