@@ -3,8 +3,8 @@
  * Functions in the order of their addresses, and what each says, as one ascending list of rows.
  *
  * AGENT: called by publish.c, once for each object. ehframe_scan.c finds the functions,
- * ehframe_program.c runs their instructions, ehframe_rules.c makes the rows; here they are put in
- * line.
+ * ehframe_program.c runs their instructions, ehframe_machine.c's make the rows; here they are put
+ * in line.
  */
 #include "agent/ehframe.h"
 
@@ -78,7 +78,7 @@ static int put_program(struct output *o, struct ehframe_program *p, const struct
 		if (p->to <= low)
 			continue;
 		err = put(o, p->from > low ? p->from : low,
-			  ehframe_rules_row(&p->rules, p->cie->signal));
+			  p->machine->row(&p->rules, p->cie->signal));
 		if (err)
 			return err;
 	} while (more && p->to < fde->end);
@@ -108,7 +108,7 @@ static int put_function(struct output *o, const struct ehframe_scan *scan,
 			return err;
 		count = o->table->count;
 	}
-	ehframe_program_init(&program, &c->cie, &c->initial, &fde, scan->frames);
+	ehframe_program_init(&program, scan->machine, &c->cie, &c->initial, &fde, scan->frames);
 	err = put_program(o, &program, &fde);
 	if (err == -EBADMSG) {
 		/* Half of a description is none: what it has put is taken back. */

@@ -4,7 +4,7 @@
  *
  * AGENT. The bytes are hostile: whatever they are, the rows ascend and their number, the memory and
  * the time have bounds. What they say is not vouched for; a handler checks every address it reads.
- * The rows mean x86-64's registers: the caller knows the machine.
+ * The rows mean the registers of the object's machine.
  */
 #ifndef SPANPROF_AGENT_EHFRAME_H
 #define SPANPROF_AGENT_EHFRAME_H
@@ -30,11 +30,18 @@ struct ehframe_table {
  * functions overlap the one that starts lower keeps its code; of two that start together, the first
  * described.
  *
- * -ENOENT: nothing is described. -ERANGE: 32 bits do not span the code. -EFBIG: above a bound,
- * -ENOMEM. out is then empty. Release what was compiled.
+ * -ENOENT: nothing is described. -ENOTSUP: there are no rows for the machine. -ERANGE: 32 bits do
+ * not span the code. -EFBIG: above a bound, -ENOMEM. out is then empty. Release what was compiled.
  */
 int ehframe_compile(const struct module_frames *frames, struct ehframe_table *out);
 void ehframe_release(struct ehframe_table *table);
+
+/*
+ * Put a row for [start, end), link-time addresses, where the table has nothing but FEED_CFA_NONE, or
+ * nothing at all (-EEXIST otherwise). -EINVAL: an empty range; -ERANGE, -EFBIG, -ENOMEM as above; the
+ * table stays. The only thing that may make neighbours alike.
+ */
+int ehframe_insert(struct ehframe_table *table, uint64_t start, uint64_t end, struct feed_row row);
 
 /* The table as it goes into a region: the rows and their index (shim/feed.h). */
 size_t ehframe_published_size(const struct ehframe_table *table);

@@ -36,6 +36,8 @@ enum {
 	CFA_VAL_OFFSET = 0x14,
 	CFA_VAL_OFFSET_SF = 0x15,
 	CFA_VAL_EXPRESSION = 0x16,
+	CFA_AARCH64_NEGATE_RA_STATE_WITH_PC = 0x2c,
+	CFA_AARCH64_NEGATE_RA_STATE = 0x2d,
 	CFA_GNU_ARGS_SIZE = 0x2e,
 	CFA_GNU_NEGATIVE_OFFSET = 0x2f,
 };
@@ -50,9 +52,9 @@ static int64_t scale(uint64_t n, int64_t factor)
 
 static int slot_of(const struct ehframe_program *p, uint64_t reg)
 {
-	if (reg == EHFRAME_RBP)
+	if (reg == p->machine->fp)
 		return EHFRAME_SLOT_FP;
-	if (reg == EHFRAME_RSP)
+	if (reg == p->machine->sp)
 		return EHFRAME_SLOT_SP;
 	return reg == p->cie->return_column ? EHFRAME_SLOT_PC : -1;
 }
@@ -251,6 +253,11 @@ static int instruction(struct ehframe_program *p, uint8_t op)
 	case CFA_DEF_CFA_OFFSET_SF:
 		good = define_cfa(p, op);
 		break;
+	/* Whether the return address is signed from here on: a walk takes any signature off. */
+	case CFA_AARCH64_NEGATE_RA_STATE_WITH_PC:
+	case CFA_AARCH64_NEGATE_RA_STATE:
+		good = p->machine->signs;
+		break;
 	case CFA_GNU_ARGS_SIZE:
 		good = cfa_uleb(&p->b, &n);
 		break;
@@ -294,13 +301,15 @@ int ehframe_program_next(struct ehframe_program *p)
 	return moved;
 }
 
-bool ehframe_program_initial(const struct ehframe_cie *cie, struct ehframe_rules *initial)
+bool ehframe_program_initial(const struct ehframe_machine *machine, const struct ehframe_cie *cie,
+			     struct ehframe_rules *initial)
 {
 	struct ehframe_program p;
 
 	p.rules = (struct ehframe_rules){.cfa_how = EHFRAME_CFA_OTHER};
 	p.from = p.to = 0;
 	p.b = cie->program;
+	p.machine = machine;
 	p.cie = cie;
 	p.initial = NULL;
 	p.vaddr_less_at = 0;
@@ -311,13 +320,14 @@ bool ehframe_program_initial(const struct ehframe_cie *cie, struct ehframe_rules
 	return true;
 }
 
-void ehframe_program_init(struct ehframe_program *p, const struct ehframe_cie *cie,
-			  const struct ehframe_rules *initial, const struct ehframe_fde *fde,
-			  const struct module_frames *frames)
+void ehframe_program_init(struct ehframe_program *p, const struct ehframe_machine *machine,
+			  const struct ehframe_cie *cie, const struct ehframe_rules *initial,
+			  const struct ehframe_fde *fde, const struct module_frames *frames)
 {
 	p->rules = *initial;
 	p->to = fde->start;
 	p->b = fde->program;
+	p->machine = machine;
 	p->cie = cie;
 	p->initial = initial;
 	p->vaddr_less_at = frames->vaddr - (uint64_t)(uintptr_t)frames->bytes;

@@ -8,8 +8,8 @@
 #ifndef SPANPROF_AGENT_EHFRAME_PROGRAM_H
 #define SPANPROF_AGENT_EHFRAME_PROGRAM_H
 
+#include "agent/ehframe_machine.h"
 #include "agent/ehframe_record.h"
-#include "agent/ehframe_rules.h"
 
 #define EHFRAME_REMEMBER_MAX 16 /* states remembered, nested */
 
@@ -19,6 +19,7 @@ struct ehframe_program {
 
 	/* Private */
 	struct cfa_bytes b;
+	const struct ehframe_machine *machine;
 	const struct ehframe_cie *cie;
 	const struct ehframe_rules *initial; /* NULL while the CIE's own run */
 	uint64_t vaddr_less_at; /* link-time address of a byte of b, less its pointer */
@@ -27,11 +28,12 @@ struct ehframe_program {
 };
 
 /* The rules that all FDEs of a CIE begin with. false: its instructions make no sense. */
-bool ehframe_program_initial(const struct ehframe_cie *cie, struct ehframe_rules *initial);
+bool ehframe_program_initial(const struct ehframe_machine *machine, const struct ehframe_cie *cie,
+			     struct ehframe_rules *initial);
 
-void ehframe_program_init(struct ehframe_program *p, const struct ehframe_cie *cie,
-			  const struct ehframe_rules *initial, const struct ehframe_fde *fde,
-			  const struct module_frames *frames);
+void ehframe_program_init(struct ehframe_program *p, const struct ehframe_machine *machine,
+			  const struct ehframe_cie *cie, const struct ehframe_rules *initial,
+			  const struct ehframe_fde *fde, const struct module_frames *frames);
 
 /*
  * Runs up to the next advance of the location: > 0, and the rules are those of [from, to). 0: at

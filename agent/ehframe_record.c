@@ -92,6 +92,9 @@ static bool parse_augmentation(struct cfa_bytes *b, const char *letters, struct 
 		case 'S':
 			cie->signal = true;
 			break;
+		case 'B': /* aarch64: return addresses are signed by the other key */
+		case 'G': /* aarch64: the stack is tagged */
+			break;
 		default:
 			return false;
 		}

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules in force at one address: how the frame address (CFA) and the three registers that a
- * walk needs are found, and the row that says the same.
+ * walk needs are found.
  *
- * AGENT. Pure. ehframe_program.c sets the rules as the instructions say; here they are judged.
+ * AGENT. Pure. ehframe_program.c sets the rules as the instructions say; ehframe_machine.h makes rows
+ * of them.
  */
 #ifndef SPANPROF_AGENT_EHFRAME_RULES_H
 #define SPANPROF_AGENT_EHFRAME_RULES_H
 
 #include "agent/cfa_program.h"
-#include "shim/feed.h"
-
-enum { EHFRAME_RBP = 6, EHFRAME_RSP = 7 }; /* DWARF numbers of x86-64 */
 
 enum ehframe_slot { EHFRAME_SLOT_FP, EHFRAME_SLOT_SP, EHFRAME_SLOT_PC, EHFRAME_SLOTS };
 
@@ -48,7 +46,10 @@ struct ehframe_rules {
 void ehframe_rules_cfa_expression(struct ehframe_rules *rules, const struct cfa_bytes *block);
 void ehframe_column_expression(struct ehframe_column *column, const struct cfa_bytes *block);
 
-/* The row without its start. signal: of a CIE that says so. */
-struct feed_row ehframe_rules_row(const struct ehframe_rules *rules, bool signal);
+/*
+ * Where a column is saved, from the CFA: also when an expression says so by the CFA's own register.
+ */
+bool ehframe_rules_from_cfa(const struct ehframe_rules *rules, enum ehframe_slot slot,
+			    int64_t *offset);
 
 #endif

@@ -41,7 +41,7 @@ static int add_cie(struct ehframe_scan *s, const struct cfa_bytes *record, uint6
 	int err;
 
 	if (s->cie_count >= EHFRAME_CIES_MAX || !ehframe_cie_parse(record, &found.cie) ||
-	    !ehframe_program_initial(&found.cie, &found.initial))
+	    !ehframe_program_initial(s->machine, &found.cie, &found.initial))
 		return 0;
 	cies = grow(s->cies, sizeof(*cies), s->cie_count, &s->cie_room, EHFRAME_CIES_MAX, &err);
 	if (err)
@@ -109,7 +109,9 @@ int ehframe_scan(struct ehframe_scan *s, const struct module_frames *frames)
 	uint64_t at = 0, cie_at;
 	int err = 0;
 
-	*s = (struct ehframe_scan){.frames = frames};
+	*s = (struct ehframe_scan){.frames = frames, .machine = ehframe_machine(frames->machine)};
+	if (!s->machine)
+		return -ENOTSUP;
 	if (frames->len > MODULE_FRAMES_MAX)
 		return -EFBIG;
 	while (!err && !ehframe_record_at(frames, at, &record)) {

@@ -7,8 +7,8 @@
 #ifndef SPANPROF_AGENT_EHFRAME_SCAN_H
 #define SPANPROF_AGENT_EHFRAME_SCAN_H
 
+#include "agent/ehframe_machine.h"
 #include "agent/ehframe_record.h"
-#include "agent/ehframe_rules.h"
 
 /* A CIE, run once however many FDEs are under it: that keeps hostile sections linear. */
 struct ehframe_scan_cie {
@@ -26,13 +26,14 @@ struct ehframe_scan_fde {
 
 struct ehframe_scan {
 	const struct module_frames *frames;
+	const struct ehframe_machine *machine;
 	struct ehframe_scan_cie *cies; /* ascending by at */
 	size_t cie_count, cie_room;
 	struct ehframe_scan_fde *fdes; /* by start, then at */
 	size_t fde_count, fde_room;
 };
 
-/* 0, -EFBIG, -ENOMEM; release in any case. Malformed records are skipped. */
+/* 0, -ENOTSUP (the machine), -EFBIG, -ENOMEM; release in any case. Malformed records are skipped. */
 int ehframe_scan(struct ehframe_scan *scan, const struct module_frames *frames);
 void ehframe_scan_release(struct ehframe_scan *scan);
 

@@ -152,8 +152,10 @@ static int open_common(struct elf_file *elf)
 	Elf64_Ehdr eh;
 	int err = -ENOEXEC;
 
-	if (!elf_file_read(elf, 0, &eh, sizeof(eh)) && usable(&eh))
+	if (!elf_file_read(elf, 0, &eh, sizeof(eh)) && usable(&eh)) {
+		elf->machine = eh.e_machine;
 		err = read_segments(elf, &eh);
+	}
 	if (err)
 		elf_file_release(elf);
 	else

@@ -33,6 +33,7 @@ struct elf_file {
 	int fd;		      /* owned; -1 for an image */
 	const uint8_t *image; /* borrowed memory instead of a file */
 	uint64_t size;
+	uint16_t machine; /* EM_X86_64 or EM_AARCH64 */
 	struct elf_file_segment *segments;
 	size_t nsegments;
 	struct elf_file_section *sections; /* none when the table is absent or broken */

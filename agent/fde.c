@@ -68,9 +68,11 @@ static bool small_record_at(const struct module_frames *f, uint64_t at, struct c
 
 static bool vet_cie(const struct cfa_bytes *record, struct ehframe_cie *cie)
 {
-	/* libunwind remembers so many letters of the augmentation, and indexes by the column. */
+	/* libunwind remembers so many letters of the augmentation, reads none behind one that is new
+	 * to it, and indexes by the column. */
 	return ehframe_cie_parse(record, cie) && strlen(cie->letters) <= FDE_LETTERS_MAX &&
-	       cie->return_column < FDE_REGISTERS && program_safe(&cie->program, cie);
+	       !strpbrk(cie->letters, "BG") && cie->return_column < FDE_REGISTERS &&
+	       program_safe(&cie->program, cie);
 }
 
 int fde_find(const struct module_frames *frames, uint64_t vaddr, struct fde *fde)

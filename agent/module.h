@@ -27,6 +27,7 @@ struct module_frames {
 	uint64_t vaddr;
 	uint8_t *bytes; /* .eh_frame */
 	size_t len;
+	uint16_t machine; /* EM_* */
 };
 
 struct module {

@@ -222,6 +222,7 @@ void module_frames_read(struct module *m, struct module_frames *f)
 	uint8_t *bytes;
 	size_t len;
 
+	f->machine = m->elf.machine;
 	read_eh_frame(m, f);
 	if (read_debug_frame(m, f, &bytes, &len)) {
 		append(m, f, bytes, len);

@@ -11,6 +11,7 @@
 #include "agent/extent.h"
 #include "agent/log.h"
 #include "agent/publish.h"
+#include "agent/undescribed.h"
 #include "agent/unloads.h"
 
 #define TABLES_BUCKETS 256
@@ -81,6 +82,7 @@ static const struct compiled *compile(struct tables *tables, struct module *m)
 	c->module = m;
 	if (ehframe_compile(module_frames(m), &c->table) != 0)
 		memset(&c->table, 0, sizeof(c->table));
+	undescribed_add(m, &c->table);
 	log_debug("%s: %zu unwind rows", m->name, c->table.count);
 	c->next = *bucket;
 	*bucket = c;

@@ -9,6 +9,7 @@
 #include "agent/fde.h"
 #include "agent/module_frames.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ static void look_up(const struct module_frames *f, uint64_t vaddr)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct module_frames frames = {.vaddr = VADDR};
+	struct module_frames frames = {.vaddr = VADDR, .machine = EM_X86_64};
 	struct ehframe_table table;
 
 	/* As long as it may become and no longer: ASan sees the byte behind it. */

@@ -9,6 +9,7 @@
 #include "agent/fde.h"
 #include "agent/module_frames.h"
 
+#include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +97,7 @@ static void put_fde(struct section *s, size_t cie, uint64_t start, uint64_t size
 /* Of its own size, so that sanitizers see the byte behind it. */
 static struct module_frames transcribe(const struct section *s)
 {
-	struct module_frames f = {.vaddr = VADDR};
+	struct module_frames f = {.vaddr = VADDR, .machine = EM_X86_64};
 	uint8_t *exact = malloc(s->len ? s->len : 1);
 
 	memcpy(exact, s->bytes, s->len);

@@ -4,7 +4,9 @@
  * one another, every encoding of an address, and what must be refused.
  */
 #include "agent/ehframe.h"
+#include "test/unit/ehframe_section.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,91 +16,19 @@
 
 #include <cmocka.h>
 
-#define SECTION_VADDR 0x10000
-#define CODE 0x1000 /* link-time address of the code */
-
-struct section {
-	uint8_t bytes[4096];
-	size_t len;
-};
-
-static void put(struct section *s, const void *bytes, size_t n)
-{
-	assert_true(n <= sizeof(s->bytes) - s->len);
-	memcpy(s->bytes + s->len, bytes, n);
-	s->len += n;
-}
-
-static void put_number(struct section *s, uint64_t v, size_t size)
-{
-	put(s, &v, size);
-}
-
-static size_t begin(struct section *s)
-{
-	put_number(s, 0, 4);
-	return s->len - 4;
-}
-
-static void end(struct section *s, size_t at)
-{
-	uint32_t len;
-
-	while (s->len % 4)
-		put_number(s, 0, 1);
-	len = (uint32_t)(s->len - at - 4);
-	memcpy(s->bytes + at, &len, 4);
-}
-
-static size_t put_cie(struct section *s, uint8_t version, const char *letters, const void *rest,
-		      size_t n)
-{
-	size_t at = begin(s);
-
-	put_number(s, 0, 4);
-	put_number(s, version, 1);
-	put(s, letters, strlen(letters) + 1);
-	put(s, rest, n);
-	end(s, at);
-	return at;
-}
-
-/* head: what lies between the CIE's offset and the instructions. */
-static void put_fde(struct section *s, size_t cie, const void *head, size_t head_len,
-		    const void *program, size_t n)
-{
-	size_t at = begin(s);
-
-	put_number(s, at + 4 - cie, 4);
-	put(s, head, head_len);
-	put(s, program, n);
-	end(s, at);
-}
-
 /* Code alignment, data alignment, return column, then instructions: as every x86-64 CIE, no 'z'. */
 #define PLAIN(s)                                                                                   \
 	({                                                                                         \
 		static const uint8_t plain_[] = {1, 0x78, 16, 0x0c, 7, 8, 0x90, 1};                \
 		put_cie(s, 1, "", plain_, sizeof(plain_));                                         \
 	})
-#define CIE(s, version, letters, ...)                                                              \
-	({                                                                                         \
-		static const uint8_t rest_[] = {__VA_ARGS__};                                      \
-		put_cie(s, version, letters, rest_, sizeof(rest_));                                \
-	})
-#define FDE(s, cie, start, size, ...)                                                              \
-	do {                                                                                       \
-		const uint64_t head_[] = {start, size};                                            \
-		static const uint8_t program_[] = {0, __VA_ARGS__};                                \
-		put_fde(s, cie, head_, sizeof(head_), program_, sizeof(program_));                 \
-	} while (0)
-
 static int compile(struct section *s, struct ehframe_table *table)
 {
 	const struct module_frames frames = {
 	    .vaddr = SECTION_VADDR,
 	    .bytes = s->bytes,
 	    .len = s->len,
+	    .machine = EM_X86_64,
 	};
 
 	return ehframe_compile(&frames, table);

@@ -15,6 +15,7 @@
 #include "agent/ehframe.h"
 #include "agent/maps.h"
 #include "agent/module.h"
+#include "agent/undescribed.h"
 #include "shim/unwind.h"
 
 #define OWN_TABLES_AREA (64U << 20)
@@ -36,7 +37,11 @@ static inline void own_tables_add(struct own_tables *o, const struct maps_entry 
 	struct ehframe_table table;
 
 	*m = (struct feed_mapping){.start = e->start, .end = e->end};
-	if (module->anon || module->error || ehframe_compile(module_frames(module), &table) != 0)
+	if (module->anon || module->error)
+		return;
+	ehframe_compile(module_frames(module), &table);
+	undescribed_add(module, &table);
+	if (!table.count)
 		return;
 	if (*at + ehframe_published_size(&table) < OWN_TABLES_AREA) {
 		ehframe_publish(&table, o->area + *at);
