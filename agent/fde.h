@@ -14,7 +14,12 @@
 
 #define FDE_BYTES_MAX (64u << 10) /* of one CIE or FDE */
 #define FDE_REMEMBER_MAX 16	  /* DW_CFA_remember_state nested */
-#define FDE_REGISTERS 17	  /* columns that libunwind keeps: those of struct unwind_regs */
+/* Columns that libunwind keeps; aarch64's has those of the vector registers, too. */
+#if defined(__aarch64__)
+#define FDE_REGISTERS 96
+#else
+#define FDE_REGISTERS 17
+#endif
 
 struct fde {
 	uint64_t vaddr;	     /* of the FDE itself */

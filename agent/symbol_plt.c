@@ -131,22 +131,31 @@ static int name_of(const struct elf_file *elf, const struct elf_file_section *re
 	return *name && strlen(name) < n - 1 ? 0 : -ENOENT;
 }
 
+/* What the x86-64 stub around vaddr leads to. */
+static int decode_at(const struct elf_file *elf, const struct elf_file_section *sec, uint64_t vaddr,
+		     struct wanted *wanted)
+{
+	uint8_t stub[STUB_MAX];
+	size_t size = stub_size(elf, sec);
+	uint64_t at = (vaddr - sec->addr) / size * size;
+
+	return sec->size - at < size || elf_file_read(elf, sec->offset + at, stub, size) ||
+		       !decode(stub, size, sec->addr + at, wanted)
+		   ? -ENOENT
+		   : 0;
+}
+
 int symbol_plt_find(const struct elf_file *elf, uint64_t vaddr, char *name, size_t n)
 {
 	static const char *const names[] = {".rela.plt", ".rela.dyn"};
 	const struct elf_file_section *sec = stub_section(elf, vaddr), *relocations;
-	uint8_t stub[STUB_MAX];
-	struct wanted wanted;
+	struct wanted wanted = {.by_slot = true};
 	Elf64_Rela rela;
-	uint64_t at;
-	size_t size;
 
 	if (!sec)
 		return -ENOENT;
-	size = stub_size(elf, sec);
-	at = (vaddr - sec->addr) / size * size;
-	if (sec->size - at < size || elf_file_read(elf, sec->offset + at, stub, size) ||
-	    !decode(stub, size, sec->addr + at, &wanted))
+	if (elf->machine == EM_AARCH64 ? symbol_plt_aarch64_slot(elf, sec, vaddr, &wanted.slot)
+				       : decode_at(elf, sec, vaddr, &wanted))
 		return -ENOENT;
 	for (size_t i = 0; i < (wanted.by_slot ? 2 : 1); i++) {
 		relocations = elf_file_section(elf, names[i]);

@@ -9,6 +9,7 @@
 #include "agent/unwind_libunwind.h"
 
 #include "agent/fde.h"
+#include "agent/unwind_memory.h"
 
 #include <libunwind.h>
 #include <stdlib.h>
@@ -18,8 +19,6 @@
 #define search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
 extern int search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di,
 			       unw_proc_info_t *pi, int need_unwind_info, void *arg);
-
-#define UNWIND_MODULE_SLOTS 64 /* power of two */
 
 /*
  * libunwind is given a search table of one entry, at an address that no process maps: it finds
@@ -38,53 +37,33 @@ extern int search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_
 #define UNWIND_LOWEST_ADDR 4096
 #define UNWIND_HIGHEST_ADDR (UINT64_C(1) << 56)
 
-#define FRAME_POINTER 6 /* rbp */
-
-/* Remembers which module a mapping is; named by generation, as maps are replaced in place. */
-struct module_slot {
-	const struct maps_entry *entry;
-	uint64_t generation, past; /* of the map, and of what lay there before */
-	struct module *module;
-};
+/*
+ * aarch64: the caller's sp cannot be told from a frame record, so a walk that has begun to go by them
+ * goes on so. libunwind says of what it is about to step through whether that is a signal's frame, not
+ * of what it has stepped through; and where it fails, it goes on by what is in lr as if it had not.
+ */
+#if defined(__aarch64__)
+#define RECORDS_CHAIN true
+#else
+#define RECORDS_CHAIN false
+#endif
 
 struct unwinder {
 	unw_addr_space_t space;
-	struct modules *modules;
-	struct module_slot slots[UNWIND_MODULE_SLOTS];
+	struct unwind_memory memory;
 
 	/* The walk under way. */
 	const struct unwind_input *in;
 	struct unwind_regs regs; /* where the cursor was started */
 	unsigned int reads;
-	bool no_info; /* the last step failed for want of a description */
+	bool no_info;	 /* the last step failed for want of a description */
+	bool unreadable; /* or of memory */
+	bool by_records;
 
-	/*
-	 * Where .eh_frame of the object being stepped through appears in the process. It is looked
-	 * at before the stack slice: a slice that claims the same addresses must not replace bytes
-	 * that were vetted.
-	 */
-	uint64_t frames_addr;
-	const struct module_frames *frames;
 	/* While an FDE's header is parsed, pointers it holds are followed for values nobody uses.
 	 */
 	bool parsing_header;
 };
-
-static struct module *module_at(struct unwinder *u, const struct maps_entry *entry)
-{
-	struct module_slot *slot =
-	    &u->slots[((uintptr_t)entry / sizeof(*entry)) % UNWIND_MODULE_SLOTS];
-	uint64_t past = u->in->maps->past ? u->in->maps->past->generation : 0;
-
-	if (slot->entry != entry || slot->generation != u->in->maps->generation ||
-	    slot->past != past) {
-		slot->past = past;
-		slot->entry = entry;
-		slot->generation = u->in->maps->generation;
-		slot->module = module_get(u->modules, entry, u->in->pid);
-	}
-	return slot->module;
-}
 
 static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *pi, int need,
 			  void *arg)
@@ -100,10 +79,10 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
 
 	/* Not -UNW_ENOINFO, upon which libunwind would go on guessing on its own. */
 	u->no_info = true;
-	u->frames = NULL;
+	u->memory.frames = NULL;
 	if (!entry || !entry->exec)
 		return -UNW_EBADFRAME;
-	m = module_at(u, entry);
+	m = unwind_memory_module(&u->memory, entry);
 	vaddr = module_vaddr(m, entry, ip);
 	frames = module_frames(m);
 	if (fde_find(frames, vaddr, &fde))
@@ -111,8 +90,8 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
 	bias = ip - vaddr;
 	if (frames->vaddr + bias < UNWIND_LOWEST_ADDR || frames->vaddr + bias > UNWIND_HIGHEST_ADDR)
 		return -UNW_EBADFRAME;
-	u->frames = frames;
-	u->frames_addr = frames->vaddr + bias;
+	u->memory.frames = frames;
+	u->memory.frames_addr = frames->vaddr + bias;
 	di.start_ip = fde.start + bias;
 	di.end_ip = fde.end + bias;
 	di.u.rti.segbase = fde.vaddr + bias;
@@ -134,48 +113,6 @@ static int get_dyn_info_list_addr(unw_addr_space_t space, unw_word_t *addr, void
 	return -UNW_ENOINFO;
 }
 
-/* libunwind reads tables by aligned words, so the first and last may reach beyond the section. */
-static bool read_frames(const struct unwinder *u, uint64_t addr, uint64_t *word)
-{
-	const struct module_frames *f = u->frames;
-	uint64_t at = addr - u->frames_addr;
-
-	if (!f || !f->len)
-		return false;
-	if (at < f->len && f->len - at >= sizeof(*word)) {
-		memcpy(word, f->bytes + at, sizeof(*word));
-		return true;
-	}
-	if (at >= f->len && -at >= sizeof(*word))
-		return false;
-	*word = 0;
-	for (size_t i = 0; i < sizeof(*word); i++)
-		if (at + i < f->len)
-			*word |= (uint64_t)f->bytes[at + i] << 8 * i;
-	return true;
-}
-
-static bool read_stack(const struct unwind_input *in, uint64_t addr, uint64_t *word)
-{
-	uint64_t at = addr - in->stack_addr;
-
-	if (addr < in->stack_addr || at >= in->stack_len || in->stack_len - at < sizeof(*word))
-		return false;
-	memcpy(word, in->stack + at, sizeof(*word));
-	return true;
-}
-
-static bool read_file(struct unwinder *u, uint64_t addr, uint64_t *word)
-{
-	const struct maps_entry *entry = maps_find(u->in->maps, addr);
-	struct module *m;
-
-	if (!entry || !entry->readable || entry->writable)
-		return false;
-	m = module_at(u, entry);
-	return !module_read(m, module_vaddr(m, entry, addr), word, sizeof(*word));
-}
-
 static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *word, int write,
 		      void *arg)
 {
@@ -183,13 +120,16 @@ static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *word,
 
 	if (write || addr < UNWIND_LOWEST_ADDR || ++u->reads > UNWIND_READS_MAX)
 		return -UNW_EINVAL;
-	if (read_frames(u, addr, word))
+	if (unwind_memory_frames(&u->memory, addr, word))
 		return 0;
 	if (u->parsing_header) {
 		*word = addr == UNWIND_TABLE_ADDR ? UNWIND_TABLE_ENTRY : 0;
 		return 0;
 	}
-	return read_stack(u->in, addr, word) || read_file(u, addr, word) ? 0 : -UNW_EINVAL;
+	if (unwind_memory_read(&u->memory, addr, word))
+		return 0;
+	u->unreadable = true;
+	return -UNW_EINVAL;
 }
 
 static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *value, int write,
@@ -199,11 +139,12 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *valu
 
 	if (write)
 		return -UNW_EREADONLYREG;
-	if (reg == UNW_REG_IP)
+	/* Not UNW_REG_IP, which is lr on aarch64. */
+	if (reg == (int)FEED_REG_PC)
 		*value = u->regs.pc;
-	else if (reg == UNW_REG_SP)
+	else if (reg == (int)FEED_REG_SP)
 		*value = u->regs.sp;
-	else if (reg >= 0 && reg < UNWIND_REGISTERS)
+	else if (reg >= 0 && reg < (int)UNWIND_REGISTERS)
 		*value = u->regs.regs[reg];
 	else
 		return -UNW_EBADREG;
@@ -244,7 +185,7 @@ struct unwinder *unwinder_new(struct modules *modules)
 
 	if (!u)
 		return NULL;
-	u->modules = modules;
+	u->memory.modules = modules;
 	u->space = unw_create_addr_space(&accessors, 0);
 	if (!u->space) {
 		free(u);
@@ -272,61 +213,95 @@ enum step {
 	STEP_SIGNAL, /* at what a signal interrupted */
 };
 
-/* Code without a description (a JIT's, hand-written assembly) may be known, or keep a frame pointer. */
-static enum step step_undescribed(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
-				    uint64_t sp)
+/* Without the signature that aarch64 may put above the bits that addresses have. */
+static uint64_t unsigned_address(const struct unwinder *u, uint64_t address)
+{
+	const struct maps *maps = u->in->maps;
+
+	return RECORDS_CHAIN && maps->count
+		   ? address & (UINT64_MAX >> __builtin_clzll(maps->entries[maps->count - 1].end - 1))
+		   : address;
+}
+
+/* To the caller that next->pc returns to. */
+static enum step start_again(struct unwinder *u, unw_cursor_t *cursor, struct unwind_regs *next)
+{
+	/* A fresh cursor takes its pc for exact; one byte back, it is inside the call. */
+	next->pc--;
+	u->regs = *next;
+	return unw_init_remote(cursor, u->space, u) < 0 ? STEP_LOST : STEP_CALLER;
+}
+
+static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
+				    uint64_t sp, struct unwind_regs *next)
 {
 	const struct maps_entry *entry = maps_find(u->in->maps, pc);
-	struct unwind_regs next = {0};
-	int kept = u->in->kept ? u->in->kept(u->in->arg, pc) : -1;
-	uint64_t fp;
+	uint64_t fp = next->regs[FEED_REG_FP];
 
-	for (int i = 0; i < UNWIND_REGISTERS - 1; i++)
-		if (unw_get_reg(cursor, i, &next.regs[i]) < 0)
-			next.regs[i] = 0;
-	fp = next.regs[FRAME_POINTER];
-	if (kept >= 0) {
-		if (!read_stack(u->in, sp + (uint64_t)kept, &next.pc) || !next.pc)
-			return STEP_LOST;
-		next.sp = sp + (uint64_t)kept + 8;
-		goto next;
-	}
 	/* Zero is what crt1.o's _start leaves; in code made at run time it is any register's value. */
 	if (!fp)
 		return entry && entry->inode ? STEP_ROOT : STEP_LOST;
-	if (fp % sizeof(fp) || fp < sp || !read_stack(u->in, fp, &next.regs[FRAME_POINTER]) ||
-	    !read_stack(u->in, fp + 8, &next.pc))
+	if (fp % sizeof(fp) || fp < sp ||
+	    !unwind_memory_stack(u->in, fp, &next->regs[FEED_REG_FP]) ||
+	    !unwind_memory_stack(u->in, fp + 8, &next->pc))
 		return STEP_LOST;
-	if (!next.pc)
+	next->pc = unsigned_address(u, next->pc);
+	if (!next->pc)
 		return STEP_ROOT;
-	next.sp = fp + 16;
-next:
-	/* A fresh cursor takes its pc for exact; one byte back, it is inside the call. */
-	next.pc--;
-	u->regs = next;
-	return unw_init_remote(cursor, u->space, u) < 0 ? STEP_LOST : STEP_CALLER;
+	u->by_records = RECORDS_CHAIN;
+	next->sp = fp + 16;
+	return start_again(u, cursor, next);
+}
+
+/* Code without a description (a JIT's, hand-written assembly) may be known, or keep a frame pointer. */
+static enum step step_undescribed(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
+				  uint64_t sp)
+{
+	/* Where a return address is in lr, what lies on the stack does not tell. */
+	int kept = u->in->kept && !RECORDS_CHAIN ? u->in->kept(u->in->arg, pc) : -1;
+	struct unwind_regs next = {0};
+
+	for (unsigned int i = 0; i < FEED_REG_PC; i++)
+		if (unw_get_reg(cursor, (int)i, &next.regs[i]) < 0)
+			next.regs[i] = 0;
+	if (kept < 0)
+		return step_frame_pointer(u, cursor, pc, sp, &next);
+	if (!unwind_memory_stack(u->in, sp + (uint64_t)kept, &next.pc) || !next.pc)
+		return STEP_LOST;
+	next.sp = sp + (uint64_t)kept + 8;
+	return start_again(u, cursor, &next);
+}
+
+/* By libunwind. STEP_LOST: no_info says whether for want of a description. */
+static enum step step_described(struct unwinder *u, unw_cursor_t *cursor)
+{
+	bool signal = RECORDS_CHAIN && unw_is_signal_frame(cursor) > 0;
+	int ret;
+
+	u->no_info = u->unreadable = false;
+	ret = unw_step(cursor);
+	if (RECORDS_CHAIN && !signal && (u->no_info || u->unreadable))
+		return STEP_LOST;
+	if (ret <= 0)
+		return ret ? STEP_LOST : STEP_ROOT;
+	return signal || (!RECORDS_CHAIN && unw_is_signal_frame(cursor) > 0) ? STEP_SIGNAL
+									      : STEP_CALLER;
 }
 
 static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, uint64_t *sp)
 {
 	const struct maps_entry *entry;
 	uint64_t old_sp = *sp, old_pc = *pc;
-	enum step kind;
-	int ret;
+	enum step kind = u->by_records ? STEP_LOST : step_described(u, cursor);
+	bool by_pointer = kind == STEP_LOST && (u->by_records || u->no_info);
 
-	u->no_info = false;
-	ret = unw_step(cursor);
-	if (ret == 0)
-		return STEP_ROOT;
-	if (ret > 0)
-		kind = unw_is_signal_frame(cursor) > 0 ? STEP_SIGNAL : STEP_CALLER;
-	else
-		kind = u->no_info ? step_undescribed(u, cursor, old_pc, old_sp) : STEP_LOST;
+	if (by_pointer)
+		kind = step_undescribed(u, cursor, old_pc, old_sp);
 	if (kind < STEP_CALLER)
 		return kind;
 	if (unw_get_reg(cursor, UNW_REG_IP, pc) < 0 || unw_get_reg(cursor, UNW_REG_SP, sp) < 0)
 		return STEP_LOST;
-	if (ret < 0)
+	if (by_pointer)
 		++*pc;
 	if (!*pc)
 		return STEP_ROOT;
@@ -346,9 +321,10 @@ size_t unwind_walk(struct unwinder *u, const struct unwind_input *input, uint64_
 	size_t n = 0;
 
 	memset(result, 0, sizeof(*result));
-	u->in = input;
+	u->in = u->memory.in = input;
 	u->regs = *input->regs;
-	u->frames = NULL;
+	u->memory.frames = NULL;
+	u->by_records = false;
 	u->reads = 0;
 	if (unw_init_remote(&cursor, u->space, u) < 0)
 		kind = STEP_LOST;
@@ -359,6 +335,6 @@ size_t unwind_walk(struct unwinder *u, const struct unwind_input *input, uint64_
 		kind = step(u, &cursor, &pc, &sp);
 	}
 	result->truncated = kind != STEP_ROOT;
-	u->in = NULL;
+	u->in = u->memory.in = NULL;
 	return n;
 }

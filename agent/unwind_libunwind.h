@@ -15,8 +15,7 @@
 
 #include <sys/types.h>
 
-#define UNWIND_REGISTERS 17 /* x86-64 in DWARF order: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip   \
-			     */
+#define UNWIND_REGISTERS FEED_REGS    /* in DWARF order */
 #define UNWIND_FRAMES_MAX FEED_FRAMES_MAX /* of one walk */
 #define UNWIND_READS_MAX (512u << 10) /* memory words of one walk: what hostile tables may cost */
 

@@ -11,8 +11,6 @@
 #include "agent/unwind_libunwind.h"
 #include "agent/walk.h"
 
-#define WALK_REG_SP 7 /* DWARF numbers of x86-64 */
-#define WALK_REG_PC 16
 #define WALK_RETRY_NS 20000000ULL /* doubled for each time that it was in vain */
 #define WALK_VAIN_MAX 6
 #define WALK_OWN_LIBRARY "libspanprof.so"
@@ -83,7 +81,7 @@ static size_t finish(struct walk *w, const struct drained_sample *s, const struc
 		     uint64_t now_ns, uint64_t *pcs, struct unwind_result *result)
 {
 	struct finishing f = {w, s, maps, now_ns};
-	struct unwind_regs regs = {.pc = s->regs[WALK_REG_PC], .sp = s->regs[WALK_REG_SP]};
+	struct unwind_regs regs = {.pc = s->regs[FEED_REG_PC], .sp = s->regs[FEED_REG_SP]};
 	struct unwind_input input = {.regs = &regs,
 				     .stack = s->stack,
 				     .stack_addr = s->stack_address,
@@ -156,7 +154,7 @@ struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64
 	struct frame frames[FEED_FRAMES_MAX];
 	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
 	size_t n, count = 0;
-	uint64_t pc = s->regs ? s->regs[WALK_REG_PC]
+	uint64_t pc = s->regs ? s->regs[FEED_REG_PC]
 			      : s->frame_count ? s->frames[0] & ~FEED_FRAME_EXACT : 0;
 
 	/* Nothing to walk: the rest of a thread that ended between two ticks. */
