@@ -6,13 +6,15 @@
 # make demo       the main job on nginx, hottest functions per span printed
 # make bench      costs, as ratios within one run
 # make fuzz       every fuzz target for FUZZ_SECONDS each (needs clang)
+# make cross-check  what can be checked of aarch64 on another machine (needs its compiler and qemu-user)
 # make install    PREFIX (default /usr/local), DESTDIR
-# Options: CC=clang, V=1, WERROR=1, SAN=address,undefined or SAN=thread (unit tests and agent only)
+# Options: CC=clang, CC=aarch64-linux-gnu-gcc (with PKG_CONFIG for the agent's libraries), V=1, WERROR=1, SAN=address,undefined or SAN=thread (unit tests and agent only)
 
 CC      ?= gcc
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 PYTHON  ?= python3
+PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
 ifeq ($(origin CC),default)
@@ -21,7 +23,7 @@ endif
 
 empty :=
 comma := ,
-variant := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)
+variant := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(filter aarch64-%,$(notdir $(CC))),-aarch64)
 B := build$(variant)
 
 ifneq ($(V),1)
@@ -38,7 +40,8 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)$(if $(filter 
 # The preloaded object: no lazy TLS, no lazy binding, nothing exported by accident, no stack
 # protector (a child that shares the host's memory runs some of it), no call the compiler invents.
 SHIM_CFLAGS := $(BASE) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt \
-	-fno-stack-protector -fno-omit-frame-pointer
+	-fno-stack-protector -fno-omit-frame-pointer \
+	$(if $(filter aarch64-%,$(shell $(CC) -dumpmachine)),-mno-outline-atomics)
 # For scripts/check-stack: what each function uses of the stack, and whom it calls.
 ifeq ($(findstring clang,$(CC)),)
 SHIM_CFLAGS += -fcallgraph-info=su
@@ -47,9 +50,9 @@ SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,noexecsta
 	-Wl,--no-undefined -Wl,-soname,libspanprof.so
 
 AGENT_PKGS := libcurl libprotobuf-c zlib jansson libunwind-generic libdw libelf liblzma
-AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell pkg-config --cflags $(AGENT_PKGS) 2>/dev/null)
+AGENT_CFLAGS := $(BASE) $(SANFLAGS) $(shell $(PKG_CONFIG) --cflags $(AGENT_PKGS) 2>/dev/null)
 # libiberty is a static library and has no pkg-config file.
-AGENT_LIBS := $(shell pkg-config --libs $(AGENT_PKGS) 2>/dev/null) -liberty -lpthread
+AGENT_LIBS := $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS) 2>/dev/null) -liberty -lpthread
 
 shim_src  := $(sort $(wildcard shim/*.c))
 agent_src := $(sort $(wildcard agent/*.c))
@@ -73,7 +76,7 @@ fuzz_src  := $(sort $(wildcard test/fuzz/fuzz_*.c))
 prog_src  := $(sort $(wildcard test/programs/*.c))
 prog_bin  := $(prog_src:test/programs/%.c=$(B)/programs/%)
 
-.PHONY: all install check unit test demo bench fuzz clean programs checks integration format
+.PHONY: all install cross-check cross-objects check unit test demo bench fuzz clean programs checks integration format
 all: $(if $(SAN),,$(B)/libspanprof.so) $(B)/spanprof-agent
 
 $(B)/libspanprof.so: $(shim_obj) $(B)/exports.map
@@ -135,7 +138,7 @@ $(B)/fuzz/%: test/fuzz/%.c $(shim_src) $(agent_src) $(pprof_src)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined fuzz-libs >/dev/null
-	$(Q)clang $(BASE) -MF $@.d -fsanitize=fuzzer,address,undefined $(shell pkg-config --cflags $(AGENT_PKGS)) -o $@ $< \
+	$(Q)clang $(BASE) -MF $@.d -fsanitize=fuzzer,address,undefined $(shell $(PKG_CONFIG) --cflags $(AGENT_PKGS)) -o $@ $< \
 		build-address-undefined-clang/libagent.a build-address-undefined-clang/libpprof.a \
 		build-address-undefined-clang/libcore.a $(AGENT_LIBS)
 .PHONY: fuzz-libs
@@ -183,6 +186,7 @@ integration: all programs
 test: all check
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined unit
 	$(Q)$(MAKE) --no-print-directory SAN=thread unit
+	$(Q)$(MAKE) --no-print-directory cross-check
 	$(Q)$(MAKE) --no-print-directory integration
 
 FUZZ_SECONDS ?= 30
@@ -210,6 +214,37 @@ $(B)/bench/symbol_bench: test/bench/symbol_bench.c $(libagent)
 
 bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench
 	$(Q)$(PYTHON) test/bench/bench.py
+
+# aarch64 from another machine, as far as that goes without its libraries: the preloaded object, and
+# the table compiler and the walk against libgcc's, in an emulator that lets a signal come between any
+# two instructions. Once as compilers build, once with signed return addresses and few frame records.
+CROSS        ?= aarch64-linux-gnu-
+CROSS_ROOT   ?= /usr/aarch64-linux-gnu
+CROSS_RUN    := QEMU_SINGLESTEP=1 QEMU_ONE_INSN_PER_TB=1 timeout 120 qemu-aarch64 -L $(CROSS_ROOT) -E LD_BIND_NOW=1
+walk_agent   := module module_frames module_open debug_frame elf_file log maps cfa_program undescribed ehframe ehframe_insert \
+	ehframe_machine ehframe_aarch64 ehframe_x86_64 ehframe_program ehframe_record ehframe_rules ehframe_scan
+walk_src     := test/cross/walk_check.c $(wildcard shim/unwind*.c) shim/peek.c $(walk_agent:%=agent/%.c)
+walk_headers := $(wildcard shim/*.h agent/*.h) test/unit/own_tables.h
+
+$(B)/cross/walk_check: $(walk_src) $(walk_headers)
+	$(call say,CROSS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(BASE)) -o $@ $(walk_src)
+
+$(B)/cross/walk_check_signed: $(walk_src) $(walk_headers)
+	$(call say,CROSS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(BASE)) -mbranch-protection=pac-ret+leaf -fomit-frame-pointer -o $@ $(walk_src)
+
+cross-objects: $(B)/libspanprof.so $(B)/cross/walk_check $(B)/cross/walk_check_signed
+	$(Q)scripts/check-exports $(B)/libspanprof.so
+	$(Q)scripts/check-sigsafe $(B)
+
+cross-check:
+	$(Q)for tool in $(CROSS)gcc qemu-aarch64; do \
+		command -v $$tool >/dev/null || { echo "cross-check: skipped: there is no $$tool"; exit 0; }; done; \
+	$(MAKE) --no-print-directory CC=$(CROSS)gcc WERROR=1 SAN= cross-objects && \
+	for t in walk_check walk_check_signed; do echo "== $$t"; $(CROSS_RUN) build-aarch64/cross/$$t 1500 || exit 1; done
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/spanprof $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
