@@ -30,14 +30,6 @@ extern int search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_
 		     */
 
 /*
- * Where frames may appear. A description that never defines its frame address makes libunwind run
- * the expression at address 0, which nobody vetted: nothing is readable there, whatever the slice
- * or a mapping claims. The end keeps frames away from the one-entry table.
- */
-#define UNWIND_LOWEST_ADDR 4096
-#define UNWIND_HIGHEST_ADDR (UINT64_C(1) << 56)
-
-/*
  * aarch64: the caller's sp cannot be told from a frame record, so a walk that has begun to go by them
  * goes on so. libunwind says of what it is about to step through whether that is a signal's frame, not
  * of what it has stepped through; and where it fails, it goes on by what is in lr as if it had not.
@@ -50,26 +42,18 @@ extern int search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_
 
 struct unwinder {
 	unw_addr_space_t space;
-	struct unwind_memory memory;
-
-	/* The walk under way. */
-	const struct unwind_input *in;
-	struct unwind_regs regs; /* where the cursor was started */
-	unsigned int reads;
-	bool no_info;	 /* the last step failed for want of a description */
-	bool unreadable; /* or of memory */
+	struct unwind_memory memory; /* of the walk under way */
+	struct unwind_regs regs;     /* where the cursor was started */
+	bool no_info;		     /* the last step failed for want of a description */
+	bool unreadable;	     /* or of memory */
 	bool by_records;
-
-	/* While an FDE's header is parsed, pointers it holds are followed for values nobody uses.
-	 */
-	bool parsing_header;
 };
 
 static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *pi, int need,
 			  void *arg)
 {
 	struct unwinder *u = arg;
-	const struct maps_entry *entry = maps_find(u->in->maps, ip);
+	const struct maps_entry *entry = maps_find(u->memory.in->maps, ip);
 	unw_dyn_info_t di = {.format = UNW_INFO_FORMAT_REMOTE_TABLE};
 	const struct module_frames *frames;
 	uint64_t vaddr, bias;
@@ -97,9 +81,9 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
 	di.u.rti.segbase = fde.vaddr + bias;
 	di.u.rti.table_data = UNWIND_TABLE_ADDR;
 	di.u.rti.table_len = 1;
-	u->parsing_header = true;
+	u->memory.parsing_header = true;
 	err = search_unwind_table(space, ip, &di, pi, need, u);
-	u->parsing_header = false;
+	u->memory.parsing_header = false;
 	u->no_info = err < 0;
 	return err < 0 ? -UNW_EBADFRAME : 0;
 }
@@ -118,12 +102,11 @@ static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *word,
 {
 	struct unwinder *u = arg;
 
-	if (write || addr < UNWIND_LOWEST_ADDR || ++u->reads > UNWIND_READS_MAX)
+	if (write)
 		return -UNW_EINVAL;
-	if (unwind_memory_frames(&u->memory, addr, word))
-		return 0;
-	if (u->parsing_header) {
-		*word = addr == UNWIND_TABLE_ADDR ? UNWIND_TABLE_ENTRY : 0;
+	/* The one-entry table; it is read while the header that it leads to is being parsed. */
+	if (u->memory.parsing_header && addr == UNWIND_TABLE_ADDR) {
+		*word = UNWIND_TABLE_ENTRY;
 		return 0;
 	}
 	if (unwind_memory_read(&u->memory, addr, word))
@@ -207,109 +190,128 @@ void unwinder_free(struct unwinder *u)
 }
 
 enum step {
-	STEP_ROOT,
-	STEP_LOST,
+	STEP_END,    /* why is in the result */
+	STEP_FAILED, /* libunwind cannot */
 	STEP_CALLER, /* at a return address */
 	STEP_SIGNAL, /* at what a signal interrupted */
 };
 
-/* Without the signature that aarch64 may put above the bits that addresses have. */
-static uint64_t unsigned_address(const struct unwinder *u, uint64_t address)
+static enum step stop(struct unwind_result *result, enum unwind_end end)
 {
-	const struct maps *maps = u->in->maps;
-
-	return RECORDS_CHAIN && maps->count
-		   ? address & (UINT64_MAX >> __builtin_clzll(maps->entries[maps->count - 1].end - 1))
-		   : address;
+	result->end = end;
+	return STEP_END;
 }
 
 /* To the caller that next->pc returns to. */
-static enum step start_again(struct unwinder *u, unw_cursor_t *cursor, struct unwind_regs *next)
+static enum step start_again(struct unwinder *u, unw_cursor_t *cursor, struct unwind_regs *next,
+			     struct unwind_result *result)
 {
 	/* A fresh cursor takes its pc for exact; one byte back, it is inside the call. */
 	next->pc--;
 	u->regs = *next;
-	return unw_init_remote(cursor, u->space, u) < 0 ? STEP_LOST : STEP_CALLER;
+	return unw_init_remote(cursor, u->space, u) < 0 ? stop(result, UNWIND_END_LOST)
+							: STEP_CALLER;
 }
 
 static enum step step_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
-				    uint64_t sp, struct unwind_regs *next)
+				    uint64_t sp, struct unwind_regs *next,
+				    struct unwind_result *result)
 {
-	const struct maps_entry *entry = maps_find(u->in->maps, pc);
+	const struct maps_entry *entry = maps_find(u->memory.in->maps, pc);
 	uint64_t fp = next->regs[FEED_REG_FP];
 
 	/* Zero is what crt1.o's _start leaves; in code made at run time it is any register's value. */
 	if (!fp)
-		return entry && entry->inode ? STEP_ROOT : STEP_LOST;
+		return stop(result, entry && entry->inode ? UNWIND_END_ENTRY : UNWIND_END_LOST);
 	if (fp % sizeof(fp) || fp < sp ||
-	    !unwind_memory_stack(u->in, fp, &next->regs[FEED_REG_FP]) ||
-	    !unwind_memory_stack(u->in, fp + 8, &next->pc))
-		return STEP_LOST;
-	next->pc = unsigned_address(u, next->pc);
+	    !unwind_memory_stack(&u->memory, fp, &next->regs[FEED_REG_FP]) ||
+	    !unwind_memory_stack(&u->memory, fp + 8, &next->pc))
+		return stop(result, UNWIND_END_LOST);
+	if (RECORDS_CHAIN)
+		next->pc &= unwind_memory_bits(&u->memory);
 	if (!next->pc)
-		return STEP_ROOT;
+		return stop(result, UNWIND_END_ZERO);
+	result->guessed++;
 	u->by_records = RECORDS_CHAIN;
 	next->sp = fp + 16;
-	return start_again(u, cursor, next);
+	return start_again(u, cursor, next, result);
 }
 
 /* Code without a description (a JIT's, hand-written assembly) may be known, or keep a frame pointer. */
 static enum step step_undescribed(struct unwinder *u, unw_cursor_t *cursor, uint64_t pc,
-				  uint64_t sp)
+				  uint64_t sp, struct unwind_result *result)
 {
+	const struct unwind_input *in = u->memory.in;
 	/* Where a return address is in lr, what lies on the stack does not tell. */
-	int kept = u->in->kept && !RECORDS_CHAIN ? u->in->kept(u->in->arg, pc) : -1;
+	int kept = in->kept && !RECORDS_CHAIN ? in->kept(in->arg, pc) : -1;
 	struct unwind_regs next = {0};
 
 	for (unsigned int i = 0; i < FEED_REG_PC; i++)
 		if (unw_get_reg(cursor, (int)i, &next.regs[i]) < 0)
 			next.regs[i] = 0;
 	if (kept < 0)
-		return step_frame_pointer(u, cursor, pc, sp, &next);
-	if (!unwind_memory_stack(u->in, sp + (uint64_t)kept, &next.pc) || !next.pc)
-		return STEP_LOST;
+		return step_frame_pointer(u, cursor, pc, sp, &next, result);
+	if (!unwind_memory_stack(&u->memory, sp + (uint64_t)kept, &next.pc) || !next.pc)
+		return stop(result, UNWIND_END_LOST);
 	next.sp = sp + (uint64_t)kept + 8;
-	return start_again(u, cursor, &next);
+	return start_again(u, cursor, &next, result);
 }
 
-/* By libunwind. STEP_LOST: no_info says whether for want of a description. */
-static enum step step_described(struct unwinder *u, unw_cursor_t *cursor)
+/* libunwind says "no more frames" for both: no return address, and one that is zero. */
+static enum unwind_end root_of(unw_cursor_t *cursor)
+{
+	unw_save_loc_t place;
+
+	if (unw_get_save_loc(cursor, UNW_REG_IP, &place) < 0 || place.type == UNW_SLT_NONE)
+		return UNWIND_END_ROOT;
+	return UNWIND_END_ZERO;
+}
+
+/* By libunwind. STEP_FAILED: no_info says whether for want of a description. */
+static enum step step_described(struct unwinder *u, unw_cursor_t *cursor,
+				struct unwind_result *result)
 {
 	bool signal = RECORDS_CHAIN && unw_is_signal_frame(cursor) > 0;
 	int ret;
 
 	u->no_info = u->unreadable = false;
 	ret = unw_step(cursor);
-	if (RECORDS_CHAIN && !signal && (u->no_info || u->unreadable))
-		return STEP_LOST;
-	if (ret <= 0)
-		return ret ? STEP_LOST : STEP_ROOT;
+	if (ret < 0 || (RECORDS_CHAIN && !signal && (u->no_info || u->unreadable)))
+		return STEP_FAILED;
+	if (!ret)
+		return stop(result, root_of(cursor));
 	return signal || (!RECORDS_CHAIN && unw_is_signal_frame(cursor) > 0) ? STEP_SIGNAL
 									      : STEP_CALLER;
 }
 
-static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, uint64_t *sp)
+static enum step step(struct unwinder *u, unw_cursor_t *cursor, uint64_t *pc, uint64_t *sp,
+		      struct unwind_result *result)
 {
 	const struct maps_entry *entry;
 	uint64_t old_sp = *sp, old_pc = *pc;
-	enum step kind = u->by_records ? STEP_LOST : step_described(u, cursor);
-	bool by_pointer = kind == STEP_LOST && (u->by_records || u->no_info);
+	enum step kind;
+	bool again;
 
-	if (by_pointer)
-		kind = step_undescribed(u, cursor, old_pc, old_sp);
-	if (kind < STEP_CALLER)
+	u->memory.beyond = false;
+	kind = u->by_records ? STEP_FAILED : step_described(u, cursor, result);
+	again = kind == STEP_FAILED && (u->by_records || u->no_info);
+	if (again)
+		kind = step_undescribed(u, cursor, old_pc, old_sp, result);
+	else if (kind == STEP_FAILED)
+		kind = stop(result, UNWIND_END_LOST);
+	if (kind == STEP_END)
 		return kind;
 	if (unw_get_reg(cursor, UNW_REG_IP, pc) < 0 || unw_get_reg(cursor, UNW_REG_SP, sp) < 0)
-		return STEP_LOST;
-	if (by_pointer)
+		return stop(result, UNWIND_END_LOST);
+	if (again)
 		++*pc;
 	if (!*pc)
-		return STEP_ROOT;
+		return stop(result, UNWIND_END_ZERO);
 	/* A caller's frame lies above; only a signal may have switched stacks. */
 	if (kind == STEP_CALLER && *sp < old_sp)
-		return STEP_LOST;
-	entry = maps_find(u->in->maps, kind == STEP_CALLER ? *pc - 1 : *pc);
-	return entry && entry->exec ? kind : STEP_LOST;
+		return stop(result, UNWIND_END_LOST);
+	entry = maps_find(u->memory.in->maps, kind == STEP_CALLER ? *pc - 1 : *pc);
+	return entry && entry->exec ? kind : stop(result, UNWIND_END_NO_CODE);
 }
 
 size_t unwind_walk(struct unwinder *u, const struct unwind_input *input, uint64_t *pcs, size_t max,
@@ -321,20 +323,23 @@ size_t unwind_walk(struct unwinder *u, const struct unwind_input *input, uint64_
 	size_t n = 0;
 
 	memset(result, 0, sizeof(*result));
-	u->in = u->memory.in = input;
+	result->end = UNWIND_END_LIMIT;
+	u->memory.in = input;
 	u->regs = *input->regs;
 	u->memory.frames = NULL;
 	u->by_records = false;
-	u->reads = 0;
+	u->memory.reads = 0;
 	if (unw_init_remote(&cursor, u->space, u) < 0)
-		kind = STEP_LOST;
-	while (kind >= STEP_CALLER && n < max && n < UNWIND_FRAMES_MAX) {
+		kind = stop(result, UNWIND_END_LOST);
+	while (kind != STEP_END && n < max && n < UNWIND_FRAMES_MAX) {
 		if (kind == STEP_SIGNAL)
 			result->exact[n / 64] |= UINT64_C(1) << n % 64;
 		pcs[n++] = pc;
-		kind = step(u, &cursor, &pc, &sp);
+		kind = step(u, &cursor, &pc, &sp, result);
 	}
-	result->truncated = kind != STEP_ROOT;
-	u->in = u->memory.in = NULL;
+	if (result->end == UNWIND_END_LOST && u->memory.beyond)
+		result->end = UNWIND_END_SLICE;
+	result->truncated = result->end >= UNWIND_END_LIMIT;
+	u->memory.in = NULL;
 	return n;
 }

@@ -39,13 +39,22 @@ struct unwind_input {
 	void *arg;
 };
 
+/* Where a walk ended; from UNWIND_END_LIMIT on, short of the root. */
+enum unwind_end {
+	UNWIND_END_ROOT,  /* a description leaves the return address undefined (_start, clone) */
+	UNWIND_END_ENTRY, /* undescribed code of an object's, with a frame pointer of zero (_start) */
+	UNWIND_END_ZERO,  /* a return address of zero: the caller knows whether that can be a root */
+	UNWIND_END_LIMIT, /* as many frames as asked for */
+	UNWIND_END_SLICE, /* what came next lies above the copied slice */
+	UNWIND_END_NO_CODE, /* a return address that is in no code */
+	UNWIND_END_LOST,    /* an address or its description is unusable */
+	UNWIND_END_COUNT
+};
+
 struct unwind_result {
-	/*
-	 * The walk did not reach the root: the slice ended, or an address or its description was
-	 * unusable. The root is a frame whose description leaves the return address undefined
-	 * (_start, clone), a zero frame pointer, or a return address of zero.
-	 */
-	bool truncated;
+	bool truncated; /* the root was not reached */
+	enum unwind_end end;
+	unsigned int guessed; /* steps through undescribed code, by the frame pointer */
 	/*
 	 * Frames whose pc is where execution goes on (the sample itself, and what a signal
 	 * interrupted). Every other pc is a return address: look up pc - 1.

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A word from the sources of a walk, each within its bounds.
- *
- * AGENT: called by unwind_libunwind.c's accessors.
+ * One word at a time, from the first of the three places that has it. AGENT: called through
+ * libunwind's accessors and by the steps that do without it. Bounded: a walk may ask so often.
  */
 #include "agent/unwind_memory.h"
 
 #include <string.h>
+
+/* Above the slice and no farther than stacks are large: what a longer slice might have answered. */
+#define UNWIND_BEYOND_MAX (64u << 20)
 
 struct module *unwind_memory_module(struct unwind_memory *m, const struct maps_entry *entry)
 {
@@ -24,8 +26,16 @@ struct module *unwind_memory_module(struct unwind_memory *m, const struct maps_e
 	return slot->module;
 }
 
+uint64_t unwind_memory_bits(const struct unwind_memory *m)
+{
+	const struct maps *maps = m->in->maps;
+
+	return maps->count ? UINT64_MAX >> __builtin_clzll(maps->entries[maps->count - 1].end - 1)
+			   : UINT64_MAX;
+}
+
 /* libunwind reads tables by aligned words, so the first and last may reach beyond the section. */
-bool unwind_memory_frames(const struct unwind_memory *m, uint64_t addr, uint64_t *word)
+static bool read_frames(const struct unwind_memory *m, uint64_t addr, uint64_t *word)
 {
 	const struct module_frames *f = m->frames;
 	uint64_t at = addr - m->frames_addr;
@@ -45,12 +55,17 @@ bool unwind_memory_frames(const struct unwind_memory *m, uint64_t addr, uint64_t
 	return true;
 }
 
-bool unwind_memory_stack(const struct unwind_input *in, uint64_t addr, uint64_t *word)
+bool unwind_memory_stack(struct unwind_memory *m, uint64_t addr, uint64_t *word)
 {
+	const struct unwind_input *in = m->in;
 	uint64_t at = addr - in->stack_addr;
 
-	if (addr < in->stack_addr || at >= in->stack_len || in->stack_len - at < sizeof(*word))
+	if (addr < in->stack_addr)
 		return false;
+	if (at >= in->stack_len || in->stack_len - at < sizeof(*word)) {
+		m->beyond |= at - in->stack_len < UNWIND_BEYOND_MAX;
+		return false;
+	}
 	memcpy(word, in->stack + at, sizeof(*word));
 	return true;
 }
@@ -68,5 +83,13 @@ static bool read_file(struct unwind_memory *m, uint64_t addr, uint64_t *word)
 
 bool unwind_memory_read(struct unwind_memory *m, uint64_t addr, uint64_t *word)
 {
-	return unwind_memory_stack(m->in, addr, word) || read_file(m, addr, word);
+	if (addr < UNWIND_LOWEST_ADDR || ++m->reads > UNWIND_READS_MAX)
+		return false;
+	if (read_frames(m, addr, word))
+		return true;
+	if (m->parsing_header) {
+		*word = 0;
+		return true;
+	}
+	return unwind_memory_stack(m, addr, word) || read_file(m, addr, word);
 }
