@@ -48,6 +48,8 @@ static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
 
 /* What the calling convention leaves alone below the stack pointer. */
 #define REGS_RED_ZONE 128U
+/* Whether a call leaves the return address at the stack pointer. */
+#define REGS_CALL_PUSHES true
 
 #elif defined(__aarch64__)
 
@@ -81,6 +83,7 @@ static inline void regs_copy(uint64_t out[FEED_REGS], const ucontext_t *uc)
 
 /* AAPCS64 leaves nothing alone below the stack pointer. */
 #define REGS_RED_ZONE 0U
+#define REGS_CALL_PUSHES false
 
 #else
 #error "spanprof: no register layout for this architecture yet"

@@ -4,7 +4,11 @@
  * object's table. HANDLER. A walk that does not reach the root is not patched up here: the caller
  * copies the stack, and the agent, which has all registers and all of DWARF, walks that.
  */
+#include <ucontext.h>
+
+#include "shim/regs.h"
 #include "shim/unwind.h"
+#include "shim/unwind_code.h"
 #include "shim/unwind_table.h"
 #include "shim/sigsafe.h"
 
@@ -25,6 +29,53 @@ static bool starts_function(const struct unwind_cursor *c, const struct unwind_t
 	return true;
 }
 
+static bool is_return_address(const struct unwind_tables *t, uintptr_t pc)
+{
+	struct feed_mapping mapping;
+	uint64_t words[UNWIND_CODE_WORDS(UNWIND_CALL_MAX)];
+	const uint8_t *before;
+
+	if (!unwind_find_mapping(t, pc - 1, &mapping) || pc - mapping.start < UNWIND_CALL_MAX)
+		return false;
+	before = unwind_code_read(words, pc - UNWIND_CALL_MAX, UNWIND_CALL_MAX);
+	return before && unwind_code_is_call(before);
+}
+
+/* Not inlined: what it reads is off the stack again when the walk goes on. */
+__attribute__((noinline)) static enum unwind_frame frame_at(uintptr_t pc,
+							    const struct feed_mapping *mapping)
+{
+	uint64_t words[UNWIND_CODE_WORDS(UNWIND_CODE_BEFORE + UNWIND_CODE_AFTER)];
+	const uint8_t *code;
+
+	if (pc - mapping->start < UNWIND_CODE_BEFORE || mapping->end - pc < UNWIND_CODE_AFTER)
+		return UNWIND_FRAME_UP;
+	code = unwind_code_read(words, pc - UNWIND_CODE_BEFORE,
+				UNWIND_CODE_BEFORE + UNWIND_CODE_AFTER);
+	return code ? unwind_code_frame(code) : UNWIND_FRAME_UP;
+}
+
+/*
+ * Code that nobody describes (a JIT's, a runtime's own stubs, hand-written assembly). By the frame
+ * pointer; a wrong guess ends at the next frame, which is then in no mapping, or in one more rule that
+ * does not fit. But where execution is, the frame may not be there yet, or not any more.
+ */
+static enum unwind_step step_undescribed(struct unwind_cursor *c, struct unwind_stack *stack,
+					 const struct unwind_tables *t,
+					 const struct feed_mapping *mapping)
+{
+	struct unwind_cursor caller = *c;
+	enum unwind_frame frame;
+
+	frame = c->exact && REGS_CALL_PUSHES ? frame_at(c->pc, mapping) : UNWIND_FRAME_UP;
+	if (frame == UNWIND_FRAME_UP ||
+	    !unwind_pop(&caller, stack, frame == UNWIND_FRAME_PUSHED) ||
+	    !is_return_address(t, caller.pc))
+		return unwind_frame_pointer(c, stack);
+	*c = caller;
+	return UNWIND_STEPPED;
+}
+
 static enum unwind_step step(struct unwind_cursor *c, struct unwind_stack *stack,
 			     const struct unwind_tables *t, struct feed_mapping *mapping)
 {
@@ -35,17 +86,15 @@ static enum unwind_step step(struct unwind_cursor *c, struct unwind_stack *stack
 	if ((pc < mapping->start || pc >= mapping->end) && !unwind_find_mapping(t, pc, mapping))
 		return UNWIND_STUCK;
 	if (mapping->row_count == FEED_FRAME_POINTERS)
-		return unwind_frame_pointer(c, stack);
+		return step_undescribed(c, stack, t, mapping);
 	if (!unwind_find_row(t, mapping, pc, &row))
 		return UNWIND_STUCK;
 	if (row.cfa == FEED_CFA_NONE && !c->exact && starts_function(c, t, mapping, &row)) {
 		c->exact = true;
 		return row.cfa == FEED_CFA_SIGNAL ? unwind_apply(c, stack, &row) : UNWIND_ROOT;
 	}
-	/* Code that nobody describes (a runtime's own stubs, hand-written assembly). A wrong guess ends
-	 * at the next frame, which is then in no mapping, or in one more rule that does not fit. */
 	if (row.cfa == FEED_CFA_NONE)
-		return unwind_frame_pointer(c, stack);
+		return step_undescribed(c, stack, t, mapping);
 	return unwind_apply(c, stack, &row);
 }
 
@@ -54,10 +103,24 @@ static uint64_t entry(const struct unwind_cursor *c)
 	return c->pc | (c->exact ? FEED_FRAME_EXACT : 0);
 }
 
+/*
+ * A leaf whose rule leads into no code: subroutines inside of a large piece of assembly that one rule
+ * describes as a whole (LuaJIT's interpreter). If the word at sp is a return address, it is theirs.
+ */
+static bool is_subroutine(struct unwind_cursor *leaf, const struct unwind_cursor *lost,
+			  struct unwind_stack *stack, const struct unwind_tables *t)
+{
+	struct feed_mapping mapping;
+
+	return REGS_CALL_PUSHES && !lost->exact && !unwind_find_mapping(t, lost->pc - 1, &mapping) &&
+	       unwind_pop(leaf, stack, false) && is_return_address(t, leaf->pc);
+}
+
 size_t unwind_frames(struct unwind_cursor c, struct unwind_stack *stack,
 		   const struct unwind_tables *t, uint64_t *frames, size_t max, bool *complete)
 {
 	struct feed_mapping mapping = {0};
+	struct unwind_cursor leaf = c;
 	size_t n = 0;
 
 	*complete = false;
@@ -71,7 +134,11 @@ size_t unwind_frames(struct unwind_cursor c, struct unwind_stack *stack,
 			*complete = true;
 			return n;
 		case UNWIND_STUCK:
-			return n;
+			if (n != 2 || !leaf.exact || !is_subroutine(&leaf, &c, stack, t))
+				return n;
+			/* Popped, it is no leaf any more: this happens once. */
+			c = leaf;
+			n = 1;
 		}
 	}
 	*complete = true;

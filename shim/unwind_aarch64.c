@@ -36,7 +36,7 @@ static enum unwind_step move(struct unwind_cursor *c, struct unwind_stack *stack
 {
 	pc = unsigned_address(pc, stack);
 	if (!pc)
-		return UNWIND_ROOT;
+		return unwind_zero(stack);
 	*c = (struct unwind_cursor){.pc = pc, .sp = sp, .fp = fp};
 	return UNWIND_STEPPED;
 }
@@ -147,6 +147,12 @@ enum unwind_step unwind_apply(struct unwind_cursor *c, struct unwind_stack *stac
 			      const struct feed_row *row)
 {
 	return unwind_aarch64_apply(c, stack, row);
+}
+
+/* Who has been called has the return address in a register. */
+bool unwind_pop(struct unwind_cursor *c, struct unwind_stack *stack, bool with_fp)
+{
+	return false;
 }
 
 enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, struct unwind_stack *stack)

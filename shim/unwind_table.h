@@ -28,10 +28,21 @@ bool unwind_find_row(const struct unwind_tables *tables, const struct feed_mappi
 enum unwind_step unwind_apply(struct unwind_cursor *cursor, struct unwind_stack *stack,
 			      const struct feed_row *row);
 enum unwind_step unwind_frame_pointer(struct unwind_cursor *cursor, struct unwind_stack *stack);
+/* As a return does: the word at sp is the caller's pc; with_fp: the one above, and that at sp is fp. */
+bool unwind_pop(struct unwind_cursor *cursor, struct unwind_stack *stack, bool with_fp);
 /* aarch64's on any machine: they read nothing but the cursor, the row and the stack. */
 enum unwind_step unwind_aarch64_apply(struct unwind_cursor *cursor, struct unwind_stack *stack,
 				      const struct feed_row *row);
 enum unwind_step unwind_aarch64_frame_pointer(struct unwind_cursor *cursor,
 					      struct unwind_stack *stack);
+
+/*
+ * Upon a return address of zero. A thread's own stack ends where a description says so: a zero elsewhere
+ * is what a walk finds that went astray. A stack made by hand may begin with one.
+ */
+static inline enum unwind_step unwind_zero(const struct unwind_stack *stack)
+{
+	return stack->foreign ? UNWIND_ROOT : UNWIND_STUCK;
+}
 
 #endif

@@ -103,8 +103,23 @@ enum unwind_step unwind_apply(struct unwind_cursor *c, struct unwind_stack *stac
 		stack, (row->fp == FEED_FP_AT_FP ? c->fp : cfa) + words(row->fp_offset), &fp))
 		return UNWIND_STUCK;
 	if (!pc)
-		return UNWIND_ROOT;
+		return unwind_zero(stack);
 	return move(c, pc, cfa, fp, false);
+}
+
+bool unwind_pop(struct unwind_cursor *c, struct unwind_stack *stack, bool with_fp)
+{
+	uintptr_t pc, sp = c->sp, fp = c->fp;
+
+	if (with_fp) {
+		if (!unwind_stack_load(stack, sp, &fp))
+			return false;
+		sp += WORD;
+	}
+	if (!unwind_stack_load(stack, sp, &pc))
+		return false;
+	move(c, pc, sp + WORD, fp, false);
+	return true;
 }
 
 enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, struct unwind_stack *stack)
@@ -115,7 +130,7 @@ enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, struct unwind_sta
 	    !unwind_stack_load(stack, c->fp + WORD, &pc))
 		return UNWIND_STUCK;
 	if (!pc)
-		return UNWIND_ROOT;
+		return unwind_zero(stack);
 	return move(c, pc, c->fp + 2 * WORD, fp, false);
 }
 

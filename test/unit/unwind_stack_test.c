@@ -118,7 +118,7 @@ static void a_frame_pointer_leads_to_another_stack_and_a_stack_pointer_does_not(
 	struct feed_row linked = {.cfa = FEED_CFA_FP, .cfa_offset = 16, .fp = FEED_FP_SAVED,
 				  .fp_offset = -2};
 	struct feed_row far = {.cfa = FEED_CFA_SP, .cfa_offset = -(int32_t)(2 * PAGE), .fp = FEED_FP_SAME};
-	struct unwind_cursor c = {1, other_low + 64, own_low + 800, true};
+	struct unwind_cursor c = {.pc = 1, .sp = other_low + 64, .fp = own_low + 800, .exact = true};
 
 	own[100] = 4711;
 	own[101] = 0x1234;
@@ -140,7 +140,7 @@ static void a_signal_frame_on_one_stack_leads_to_the_other(void **state)
 	struct unwind_stack s = on(other_low);
 	struct feed_row signal = {.cfa = FEED_CFA_SIGNAL, .cfa_offset = 0};
 	ucontext_t *uc = (ucontext_t *)(other_low + 64);
-	struct unwind_cursor c = {1, other_low + 64, 0, false};
+	struct unwind_cursor c = {.pc = 1, .sp = other_low + 64};
 	uintptr_t v;
 
 	memset(uc, 0, sizeof(*uc));
@@ -171,16 +171,21 @@ static struct {
 	.index = {0, 1, 3, 3},
 };
 
-static size_t walk(uintptr_t return_address, uint64_t *frames, bool *complete)
+static size_t walk_on(uintptr_t *words, uintptr_t return_address, uint64_t *frames, bool *complete)
 {
-	struct unwind_stack s = on(own_low + 64);
+	struct unwind_stack s = on((uintptr_t)&words[8]);
+	struct unwind_cursor c = {.pc = 0x10110, .sp = (uintptr_t)&words[8], .exact = true};
 	struct unwind_tables t = {.base = (uint8_t *)&area, .size = sizeof(area), .snapshot = 8};
 
 	area.mapping.rows_offset = (uint32_t)((uint8_t *)area.rows - t.base);
-	own[9] = return_address;
-	own[10] = 0;
-	return unwind_frames((struct unwind_cursor){0x10110, (uintptr_t)&own[8], 0, true}, &s, &t, frames, 8,
-			     complete);
+	words[9] = return_address;
+	words[10] = 0;
+	return unwind_frames(c, &s, &t, frames, 8, complete);
+}
+
+static size_t walk(uintptr_t return_address, uint64_t *frames, bool *complete)
+{
+	return walk_on(own, return_address, frames, complete);
 }
 
 static void a_return_to_the_first_byte_of_a_function_is_the_end_of_a_stack(void **state)
@@ -191,9 +196,9 @@ static void a_return_to_the_first_byte_of_a_function_is_the_end_of_a_stack(void 
 	assert_int_equal(walk(0x10240, frames, &complete), 2);
 	assert_true(complete);
 	assert_true(frames[1] == (0x10240 | FEED_FRAME_EXACT));
-	/* One byte on, it is a call like any other, and the null above it the root. */
+	/* One byte on, it is a call like any other. */
 	assert_int_equal(walk(0x10241, frames, &complete), 2);
-	assert_true(complete);
+	assert_false(complete);
 	assert_true(frames[1] == 0x10241);
 	/* Right behind a function that ends in a call: that one's. */
 	assert_int_equal(walk(0x10200, frames, &complete), 2);
@@ -208,6 +213,18 @@ static void a_return_to_the_first_byte_of_a_function_is_the_end_of_a_stack(void 
 	area.rows[2].cfa = FEED_CFA_SP;
 }
 
+static void a_null_above_is_the_end_of_another_stack_but_not_of_the_own(void **state)
+{
+	uint64_t frames[8];
+	bool complete;
+
+	assert_int_equal(walk_on(other, 0x10241, frames, &complete), 2);
+	assert_true(complete);
+	assert_true(frames[1] == 0x10241);
+	assert_int_equal(walk_on(own, 0x10241, frames, &complete), 2);
+	assert_false(complete);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -218,6 +235,7 @@ int main(void)
 		TEST(a_frame_pointer_leads_to_another_stack_and_a_stack_pointer_does_not),
 		TEST(a_signal_frame_on_one_stack_leads_to_the_other),
 		TEST(a_return_to_the_first_byte_of_a_function_is_the_end_of_a_stack),
+		TEST(a_null_above_is_the_end_of_another_stack_but_not_of_the_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ static void walk_both_ways(const struct user_regs_struct *r, struct tally *t)
 	bool complete, same;
 	size_t n, m;
 
-	n = unwind_frames((struct unwind_cursor){r->rip, r->rsp, r->rbp, true}, &bounds, &own.tables,
+	n = unwind_frames((struct unwind_cursor){.pc = r->rip, .sp = r->rsp, .fp = r->rbp, .exact = true}, &bounds, &own.tables,
 			  frames, FRAMES, &complete);
 	m = walk_by_libunwind(r, pcs, &result);
 	t->walked++;

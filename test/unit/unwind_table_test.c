@@ -283,6 +283,104 @@ static void a_step_never_leaves_the_stack(void **state)
 	assert_int_equal(unwind_frame_pointer(&c, &stack), UNWIND_STUCK);
 }
 
+/* Where a thread's own stack has its root, a description says so. A zero elsewhere is what a walk finds
+ * that went astray: in the middle of an unwinding, in code whose frame pointer is not one. */
+static void a_return_address_of_zero_is_a_root_on_other_stacks_only(void **state)
+{
+	uintptr_t words[8] = {0};
+	struct unwind_stack stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + 8)};
+	struct feed_row row = {.cfa = FEED_CFA_SP, .cfa_offset = 16};
+	struct feed_row record = {
+		.cfa = FEED_CFA_SP, .cfa_offset = 16, .fp = FEED_FP_RECORD, .fp_offset = -2};
+	struct unwind_cursor c = {
+		.pc = 1, .sp = (uintptr_t)words, .fp = (uintptr_t)(words + 2), .exact = true};
+
+	for (int foreign = 0; foreign < 2; foreign++) {
+		enum unwind_step expected_step = foreign ? UNWIND_ROOT : UNWIND_STUCK;
+
+		stack.foreign = foreign;
+		assert_int_equal(unwind_apply(&c, &stack, &row), expected_step);
+		assert_int_equal(unwind_frame_pointer(&c, &stack), expected_step);
+		assert_int_equal(unwind_aarch64_apply(&c, &stack, &record), expected_step);
+		assert_int_equal(unwind_aarch64_frame_pointer(&c, &stack), expected_step);
+	}
+}
+
+static void a_return_is_undone_from_the_top_of_the_stack(void **state)
+{
+	uintptr_t words[4] = {11, 22, 33, 44};
+	struct unwind_stack stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + 4)};
+	struct unwind_cursor c = {.pc = 1, .sp = (uintptr_t)words, .fp = 77, .exact = true};
+
+	assert_true(unwind_pop(&c, &stack, false));
+	assert_int_equal(c.pc, 11);
+	assert_int_equal(c.sp, (uintptr_t)(words + 1));
+	assert_int_equal(c.fp, 77);
+	assert_false(c.exact);
+	assert_true(unwind_pop(&c, &stack, true));
+	assert_int_equal(c.fp, 22);
+	assert_int_equal(c.pc, 33);
+	assert_true(unwind_pop(&c, &stack, false));
+	assert_false(unwind_pop(&c, &stack, false));
+}
+
+/*
+ * A subroutine in the middle of described code, as assembly has them: the rule of its surroundings
+ * takes what it finds three words up for the return address, and that is no code.
+ */
+__asm__(".text\n"
+	".type with_subroutine, @function\n"
+	"with_subroutine:\n"
+	".cfi_startproc\n"
+	"	pushq $1\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	pushq $2\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	pushq $3\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	movq %rdi, %rax\n"
+	"	call 1f\n"
+	"	addq $24, %rsp\n"
+	".cfi_adjust_cfa_offset -24\n"
+	"	ret\n"
+	".cfi_adjust_cfa_offset 24\n"
+	"1:	movq %rsp, (%rax)\n"
+	"2:	leaq 2b(%rip), %rcx\n"
+	"	movq %rcx, 8(%rax)\n"
+	"	movq %rbp, 16(%rax)\n"
+	"	subq $8, %rsp\n"
+	"	call walk_subroutine\n"
+	"	addq $8, %rsp\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size with_subroutine, .-with_subroutine\n");
+
+static struct {
+	uintptr_t sp, pc, fp;
+} subroutine;
+
+void with_subroutine(void *registers);
+void walk_subroutine(void);
+
+__attribute__((used, noinline)) void walk_subroutine(void)
+{
+	struct unwind_stack stack = {.low = subroutine.sp, .high = own.stack_high};
+
+	found_count = unwind_frames((struct unwind_cursor){.pc = subroutine.pc, .sp = subroutine.sp, .fp = subroutine.fp, .exact = true}, &stack,
+				    &own.tables, found, FRAMES, &found_complete);
+}
+
+static void a_subroutine_that_is_described_wrongly_has_its_caller(void **state)
+{
+	with_subroutine(&subroutine);
+	assert_true(found_complete);
+	assert_int_equal(found[0], subroutine.pc | FEED_FRAME_EXACT);
+	assert_in_range(found[1], (uintptr_t)with_subroutine, (uintptr_t)with_subroutine + 32);
+	assert_in_range(found[2],
+			(uintptr_t)a_subroutine_that_is_described_wrongly_has_its_caller,
+			(uintptr_t)a_subroutine_that_is_described_wrongly_has_its_caller + 256);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +390,9 @@ int main(void)
 		cmocka_unit_test(samples_of_a_timer_agree_with_libunwind),
 		cmocka_unit_test(nonsense_in_the_tables_ends_the_walk),
 		cmocka_unit_test(a_step_never_leaves_the_stack),
+		cmocka_unit_test(a_return_address_of_zero_is_a_root_on_other_stacks_only),
+		cmocka_unit_test(a_return_is_undone_from_the_top_of_the_stack),
+		cmocka_unit_test(a_subroutine_that_is_described_wrongly_has_its_caller),
 	};
 
 	return cmocka_run_group_tests(tests, publish, release);
