@@ -19,6 +19,7 @@ struct collect {
 	struct modules *modules;
 	struct tables *tables;
 	struct walk *walk;
+	struct oracle *oracle; /* NULL: no stack is walked twice */
 	struct aggregate *aggregate;
 	struct stretch_table stretches;
 	struct collect_totals totals;
@@ -74,12 +75,25 @@ struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns)
 	return c;
 }
 
+void collect_verify(struct collect *c)
+{
+	c->oracle = oracle_new(c->modules, c->tables);
+	walk_verify(c->walk, c->oracle);
+}
+
+void collect_say(const struct collect *c)
+{
+	if (c->oracle)
+		oracle_say(c->oracle);
+}
+
 void collect_free(struct collect *c)
 {
 	if (!c)
 		return;
 	aggregate_free(c->aggregate);
 	walk_free(c->walk);
+	oracle_free(c->oracle);
 	tables_free(c->tables);
 	if (c->modules)
 		modules_free(c->modules);

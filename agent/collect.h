@@ -21,6 +21,10 @@ struct collect_totals {
 struct collect;
 
 struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns);
+/* From now on walk every stack twice, and compare. */
+void collect_verify(struct collect *c);
+/* What came of that, into the log. */
+void collect_say(const struct collect *c);
 void collect_free(struct collect *c);
 /* Drain one client. Returns the number of records. */
 uint64_t collect_client(struct collect *c, struct client *client, uint64_t now_ns);

@@ -126,6 +126,8 @@ static bool start(struct agent *a, const struct joined *first)
 		log_error("cannot start: out of memory, or nowhere to deliver to");
 		return false;
 	}
+	if (a->config.verify_stacks)
+		collect_verify(a->collect);
 	a->next_upload_unix_ns =
 		next_aligned(unix_ns, a->config.upload_interval_ms * NSEC_PER_MSEC);
 	client_enter(c, getpid());
@@ -221,6 +223,7 @@ static void report(struct agent *a)
 	deliver_totals(a->deliver, &delivered);
 	report_done(a->report, collect_totals(a->collect), &delivered);
 	a->reported = true;
+	collect_say(a->collect);
 	log_info("all delivered");
 }
 

@@ -89,6 +89,13 @@ static const struct compiled *compile(struct tables *tables, struct module *m)
 	return c;
 }
 
+const struct feed_row *tables_row(struct tables *tables, struct module *m, uint64_t vaddr)
+{
+	const struct compiled *c = m->anon || m->error ? NULL : compile(tables, m);
+
+	return c && c->table.count ? ehframe_lookup(&c->table, vaddr) : NULL;
+}
+
 static struct publication *publication_of(struct client *c)
 {
 	if (!c->publication && c->tables_size) {

@@ -19,6 +19,8 @@ struct tables;
 
 struct tables *tables_new(void);
 void tables_free(struct tables *tables);
+/* The row of a link-time address of an object, as handlers see it; NULL: there is none. */
+const struct feed_row *tables_row(struct tables *tables, struct module *module, uint64_t vaddr);
 
 /*
  * Give the process's handlers what its map needs, if the map or the set of objects has changed since

@@ -20,6 +20,7 @@ struct walk {
 	struct unwinder *unwinder;
 	struct jit *jit;
 	struct module *program;
+	struct oracle *oracle; /* NULL: nobody asks */
 };
 
 struct walk *walk_new(struct modules *modules)
@@ -45,6 +46,11 @@ void walk_free(struct walk *w)
 	unwinder_free(w->unwinder);
 	jit_free(w->jit);
 	free(w);
+}
+
+void walk_verify(struct walk *w, struct oracle *oracle)
+{
+	w->oracle = oracle;
 }
 
 struct module *walk_program(const struct walk *w)
@@ -147,6 +153,45 @@ static size_t finish_again(struct walk *w, const struct drained_sample *s, uint6
 	return n;
 }
 
+static void judge(struct walk *w, const struct drained_sample *s, uint64_t now_ns,
+		  const struct oracle_walk *handler, const struct oracle_walk *libunwind)
+{
+	struct oracle_place place = {client_maps(s->client, s->process, false, now_ns),
+				     s->process->pid};
+
+	if (handler->count)
+		oracle_compare(w->oracle, &place, handler, libunwind);
+	else
+		oracle_alone(w->oracle, &place, libunwind);
+}
+
+/* The frames are the handler's, if it had any; what came with them is for a second walk. */
+static size_t walk_frames(struct walk *w, const struct drained_sample *s, uint64_t now_ns,
+			  uint64_t *pcs, struct unwind_result *result)
+{
+	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
+	uint64_t again[FEED_FRAMES_MAX];
+	struct unwind_result second = {0};
+	size_t n = 0, m = 0;
+
+	if (s->frame_count)
+		n = take_frames(s, pcs, result);
+	if (s->frame_count && (!s->regs || !w->oracle))
+		return n;
+	m = finish(w, s, maps, now_ns, s->frame_count ? again : pcs, &second);
+	m = finish_again(w, s, now_ns, s->frame_count ? again : pcs, m, &second);
+	if (!s->frame_count)
+		*result = second;
+	/* A coroutine's first frame may return to zero. But on a thread's own stack, the end of which is
+	 * in the slice, the root is described: zero means that the walk went astray. */
+	if (!s->frame_count && second.end == UNWIND_END_ZERO && !(s->flags & FEED_SAMPLE_TRUNCATED))
+		result->truncated = true;
+	if (w->oracle)
+		judge(w, s, now_ns, &(struct oracle_walk){pcs, n, result},
+		      &(struct oracle_walk){s->frame_count ? again : pcs, m, &second});
+	return s->frame_count ? n : m;
+}
+
 struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64_t now_ns)
 {
 	struct unwind_result result = {0};
@@ -154,8 +199,8 @@ struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64
 	struct frame frames[FEED_FRAMES_MAX];
 	const struct maps *maps = client_maps(s->client, s->process, false, now_ns);
 	size_t n, count = 0;
-	uint64_t pc = s->regs ? s->regs[FEED_REG_PC]
-			      : s->frame_count ? s->frames[0] & ~FEED_FRAME_EXACT : 0;
+	uint64_t pc = s->frame_count ? s->frames[0] & ~FEED_FRAME_EXACT
+				     : s->regs ? s->regs[FEED_REG_PC] : 0;
 
 	/* Nothing to walk: the rest of a thread that ended between two ticks. */
 	if (!pc)
@@ -163,11 +208,8 @@ struct stack *walk_sample(struct walk *w, const struct drained_sample *s, uint64
 	if (!maps_find(maps, pc))
 		maps = client_maps(s->client, s->process, true, now_ns);
 	note_program(w, maps, s->process->pid);
-	n = s->regs ? finish(w, s, maps, now_ns, pcs, &result) : take_frames(s, pcs, &result);
-	if (s->regs) {
-		n = finish_again(w, s, now_ns, pcs, n, &result);
-		maps = client_maps(s->client, s->process, false, now_ns);
-	}
+	n = walk_frames(w, s, now_ns, pcs, &result);
+	maps = client_maps(s->client, s->process, false, now_ns);
 	for (size_t i = 0; i < n; i++) {
 		if (!frame_of(w, s, maps, now_ns, pcs[i], unwind_exact(&result, i),
 			      &frames[count])) {

@@ -138,8 +138,11 @@ static bool make_region(struct attach_work *work)
 	int first = address_space_limited() ? REGION_SHAPES - 1 : 0;
 	long fd = -ENOMEM;
 
-	for (int i = first; i < REGION_SHAPES && fd < 0; i++)
-		fd = map_region(work, &region_shapes[i]);
+	for (int i = first; i < REGION_SHAPES && fd < 0; i++) {
+		struct region_shape shape = region_shape(i, &work->plan->config);
+
+		fd = map_region(work, &shape);
+	}
 	if (fd < 0) {
 		fail(work, ATTACH_REGION, fd);
 		return false;

@@ -209,6 +209,7 @@ static const struct setting {
 	{"SPANPROF_DEBUG_PATH", read_text, IN_FEED(debug_path)},
 	{"SPANPROF_DEBUGINFOD", read_bool, IN_FEED(debuginfod)},
 	{"SPANPROF_SHORTEN_TEMPLATES", read_bool, IN_FEED(shorten_templates)},
+	{"SPANPROF_VERIFY_STACKS", read_bool, IN_FEED(verify_stacks)},
 	{"SPANPROF_EXIT_TIMEOUT", read_timeout, IN_FEED(exit_timeout_ms)},
 	{"PYROSCOPE_SERVER_ADDRESS", read_url, IN_FEED(server)},
 	{"PYROSCOPE_APPLICATION_NAME", read_text, IN_CONFIG(application_name)},

@@ -27,7 +27,7 @@
 #define FEED_RING_MIN (1U << 14)
 #define FEED_RING_MAX (1U << 22)
 #define FEED_FRAMES_MAX 1024U  /* program counters in one sample */
-#define FEED_STACK_MAX 32768U  /* bytes of copied stack in one sample */
+#define FEED_STACK_MAX 65536U  /* bytes of copied stack in one sample */
 #define FEED_GONE UINT32_MAX   /* in up: the agent has left */
 #define FEED_ALIGN 8U          /* records start at multiples of it and have sizes that are */
 
@@ -61,7 +61,7 @@ struct feed_config {
 	uint32_t shorten_templates;  /* of names in profiles: 1 or 0 */
 	uint32_t frames_max;         /* of one sample's stack, 1 to FEED_FRAMES_MAX */
 	uint32_t debuginfod;         /* whether debug files are fetched: 1 or 0 */
-	uint32_t reserved;
+	uint32_t verify_stacks;      /* copy every stack, for a second opinion: 1 or 0 */
 	char service[256];
 	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
 	char server[1024]; /* URL, or empty */
@@ -307,7 +307,9 @@ enum feed_sample_flags {
 	/* The sample's context is a guess that the stretch's end confirms or replaces. Without an end it
 	 * is nobody's. */
 	FEED_SAMPLE_OPEN = 1,
-	FEED_SAMPLE_STACK = 2,     /* registers and a slice of the stack follow the frames */
+	/* Registers and a slice of the stack follow the frames: there are none, and the agent walks it;
+	 * or the agent shall walk it as well, and compare. */
+	FEED_SAMPLE_STACK = 2,
 	FEED_SAMPLE_TRUNCATED = 4, /* the frames do not reach the root, or the slice the end of the stack */
 };
 

@@ -17,6 +17,9 @@ const struct region_shape region_shapes[REGION_SHAPES] = {
 	{16, 1U << 16, 1U << 16, 1U << 20, 32},
 };
 
+/* How much more a ring holds when every sample brings its stack along. */
+#define REGION_VERIFY_SHIFT 2
+
 _Atomic(struct region *) region_current;
 
 static _Atomic uint64_t early_counters[FEED_COUNTER_COUNT];
@@ -56,6 +59,15 @@ static uint64_t data_offset(const struct region_shape *shape)
 	return tables_offset(shape) + page_align(shape->tables_size);
 }
 
+struct region_shape region_shape(int i, const struct feed_config *config)
+{
+	struct region_shape shape = region_shapes[i];
+
+	if (config->verify_stacks)
+		shape.ring_size <<= REGION_VERIFY_SHIFT;
+	return shape;
+}
+
 size_t region_size(const struct region_shape *shape)
 {
 	return data_offset(shape) + (uint64_t)shape->ring_count * shape->ring_size;
@@ -80,6 +92,7 @@ void region_format(struct region *r, void *base, const struct region_shape *shap
 	r->tables_offset = tables_offset(shape);
 	r->tables_size = shape->tables_size;
 	r->data = (uint8_t *)base + data_offset(shape);
+	r->verify_stacks = config->verify_stacks;
 
 	h->magic = FEED_MAGIC;
 	h->version = FEED_VERSION;

@@ -30,6 +30,7 @@ struct region {
 	uint32_t unload_count;
 	uint32_t maps_size;
 	uint64_t maps_offset;
+	bool verify_stacks; /* see struct feed_config */
 };
 
 /* How large a region is; smaller ones are for hosts whose limits forbid the first. */
@@ -39,6 +40,9 @@ struct region_shape {
 
 #define REGION_SHAPES 3
 extern const struct region_shape region_shapes[REGION_SHAPES];
+
+/* The i-th shape, for this configuration. */
+struct region_shape region_shape(int i, const struct feed_config *config);
 
 /*
  * The region in use, or NULL. Writer: the thread that attached (release); readers: acquire. Fork

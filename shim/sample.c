@@ -24,6 +24,8 @@
 
 /* How much of a stack whose bounds are unknown (swapped, alternate) is copied at most. */
 #define SAMPLE_FOREIGN_STACK_MAX 8192U
+/* Of any stack; all that a record may hold when every stack is verified. */
+#define SAMPLE_STACK_MAX 32768U
 
 /* memcpy may be a vector one that the compiler calls through an IFUNC; a loop of words is safe and,
  * for the kilobytes at hand, as fast as the signal's own frame. */
@@ -91,7 +93,7 @@ static void copy_stack(struct feed_sample *s, const struct thread *t, const ucon
 		       uint32_t room, uint32_t *flags)
 {
 	uintptr_t from = (regs_sp(uc) - REGS_RED_ZONE) & ~(uintptr_t)7;
-	uint64_t *payload = s->frames;
+	uint64_t *payload = s->frames + s->frame_count;
 
 	*flags |= FEED_SAMPLE_STACK;
 	s->stack_address = from;
@@ -115,7 +117,8 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 {
 	const struct span_copy *span = span_read(&t->span);
 	uint32_t room = max - (uint32_t)sizeof(*s);
-	uint32_t flags = span->flags;
+	/* The record's says what the frames lack, if there are any. */
+	uint32_t flags = span->flags, slice_flags = 0, used;
 
 	s->time_ns = clock_ns(CLOCK_MONOTONIC);
 	s->stretch = span->stretch;
@@ -126,8 +129,10 @@ static void fill(struct feed_sample *s, struct thread *t, const ucontext_t *uc, 
 	s->maps_epoch = atomic_load_explicit(&r->processes[self_page->slot].maps_epoch,
 					     memory_order_acquire);
 	s->frame_count = walk_frames(t, uc, r, s->frames, frames_max(r, room), &flags);
-	if (!s->frame_count)
-		copy_stack(s, t, uc, room - FEED_REGS * 8, &flags);
+	used = (s->frame_count + FEED_REGS) * 8;
+	if ((!s->frame_count || r->verify_stacks) && used <= room)
+		copy_stack(s, t, uc, room - used, s->frame_count ? &slice_flags : &flags);
+	flags |= slice_flags & FEED_SAMPLE_STACK;
 	s->record.kind = FEED_SAMPLE;
 	s->record.flags = (uint16_t)flags;
 	s->record.size = (uint32_t)sizeof(*s) + s->frame_count * 8 +
@@ -140,7 +145,8 @@ static void take(struct thread *t, const ucontext_t *uc, uint32_t weight)
 {
 	struct region *r = region_get();
 	/* A quarter of the ring at most, whatever the stack: four samples always fit between polls. */
-	uint32_t max = r->ring_size / 4 < FEED_STACK_MAX ? r->ring_size / 4 : FEED_STACK_MAX;
+	uint32_t most = r->verify_stacks ? FEED_STACK_MAX : SAMPLE_STACK_MAX;
+	uint32_t max = r->ring_size / 4 < most ? r->ring_size / 4 : most;
 	struct feed_sample *s;
 
 	if (!region_own_ring(r, &t->ring, t->tid)) {

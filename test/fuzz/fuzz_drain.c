@@ -106,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct client *c;
 	const char *why;
 
+	collect_verify(collect);
 	size = tell(&r, &data, size);
 	c = client_new(fd, pidfd, -1, getpid(), &why);
 	for (uint64_t turn = 1; c && turn <= TURNS_MAX; turn++) {

@@ -140,6 +140,8 @@ static void every_number_and_word_is_taken(void **state)
 	    {"SPANPROF_STACK_DEPTH=1024", FEED(frames_max), 1024},
 	    {"SPANPROF_TRACE_ID_LABEL=on", FEED(trace_id_label), FEED_ON},
 	    {"SPANPROF_TRACE_ID_LABEL=off", FEED(trace_id_label), FEED_OFF},
+	    {"SPANPROF_VERIFY_STACKS=on", FEED(verify_stacks), 1},
+	    {"SPANPROF_VERIFY_STACKS=0", FEED(verify_stacks), 0},
 	    {"SPANPROF_EXIT_TIMEOUT=0", FEED(exit_timeout_ms), 0},
 	    {"SPANPROF_EXIT_TIMEOUT=1500ms", FEED(exit_timeout_ms), 1500},
 	    {"SPANPROF_EXIT_TIMEOUT=60s", FEED(exit_timeout_ms), 60000},

@@ -78,6 +78,19 @@ static void every_shape_gives_a_header_whose_parts_lie_apart_and_inside(void **s
 	}
 }
 
+static void rings_are_larger_when_every_stack_comes_along(void **state)
+{
+	struct feed_config config = fixture_config;
+
+	for (int i = 0; i < REGION_SHAPES; i++) {
+		config.verify_stacks = 0;
+		assert_int_equal(region_shape(i, &config).ring_size, region_shapes[i].ring_size);
+		config.verify_stacks = 1;
+		assert_true(region_shape(i, &config).ring_size > region_shapes[i].ring_size);
+		assert_true(region_shape(i, &config).ring_size <= FEED_RING_MAX);
+	}
+}
+
 static void shapes_go_from_large_to_small(void **state)
 {
 	for (unsigned i = 1; i < REGION_SHAPES; i++)
@@ -207,6 +220,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(every_shape_gives_a_header_whose_parts_lie_apart_and_inside),
+	    TEST(rings_are_larger_when_every_stack_comes_along),
 	    TEST(shapes_go_from_large_to_small),
 	    TEST(a_claimed_slot_says_who_and_when),
 	    TEST(slots_are_claimed_once_each_until_there_are_none),
