@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,4 +330,10 @@ bool client_leave(struct client *c)
 		}
 	}
 	return true;
+}
+
+void client_wake(struct client *c)
+{
+	atomic_store(&c->header->bye, 2);
+	syscall(SYS_futex, &c->header->bye, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }

@@ -104,6 +104,8 @@ const struct maps *client_maps(struct client *client, struct process *process, b
 void client_maps_release(struct process *process);
 /* Tell hosts that this agent is leaving; false: a process came meanwhile, and it stays. */
 bool client_leave(struct client *client);
+/* A host that waits, at its end, for what it did to be delivered: it is. */
+void client_wake(struct client *client);
 void client_enter(struct client *client, pid_t agent);
 
 #endif

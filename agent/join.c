@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -18,6 +19,8 @@
 
 #define JOIN_BACKLOG 512
 #define JOIN_FDS 3
+#define JOIN_TAKE_TRIES 50
+#define JOIN_TAKE_PAUSE_NS 10000000L
 #define JOIN_MESSAGE_MS 100 /* the sender is between two system calls, but may have lost its CPU */
 
 static socklen_t address_of(const char *name, struct sockaddr_un *address)
@@ -179,4 +182,22 @@ bool join_accept(int listener, struct joined *out)
 			return true;
 		log_debug("turned away a connection that is not one of our processes");
 	}
+}
+
+bool join_take(const char *name, const struct joined *mine, int *listener)
+{
+	for (int i = 0; i < JOIN_TAKE_TRIES; i++) {
+		struct timespec pause = {.tv_nsec = JOIN_TAKE_PAUSE_NS};
+
+		*listener = join_listen(name);
+		if (*listener != -EADDRINUSE)
+			return true;
+		if (join_hand_over(name, mine) == 0)
+			return false;
+		/* It is just leaving, or just coming. */
+		nanosleep(&pause, NULL);
+	}
+	/* A name that a stranger holds: serve this process alone. */
+	log_debug("the service's socket is somebody else's; serving one process");
+	return true;
 }

@@ -21,6 +21,11 @@ struct joined {
 int join_listen(const char *name);
 /* Give the process to the agent that has the name. 0 or -errno; the descriptors stay open. */
 int join_hand_over(const char *name, const struct joined *mine);
+/*
+ * One agent for each service: listen, or give our process to the agent that does. False: given away. A
+ * listener < 0: the name is a stranger's, and only this process is served.
+ */
+bool join_take(const char *name, const struct joined *mine, int *listener);
 /* The next process that joins; false: none is waiting. Strangers are turned away in the log. */
 bool join_accept(int listener, struct joined *out);
 

@@ -8,16 +8,12 @@
  * usage (by shim/attach_child.c only): spanprof-agent NAME PID
  *       (by debuginfod_fetch.c only): spanprof-agent --fetch-debug-file BUILD-ID
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/client.h"
@@ -42,7 +38,6 @@
 #define MAIN_GIVE_UP_NS (9 * NSEC_PER_SEC)   /* the same when something cannot be delivered */
 #define MAIN_PATIENCE_NS (3 * NSEC_PER_SEC) /* with a server that does not say what it is, at the end */
 #define MAIN_TERM_NS (3 * NSEC_PER_SEC)      /* after SIGTERM, for processes that end as well */
-#define MAIN_TAKE_OVER_TRIES 50
 
 struct agent {
 	const char *name;
@@ -79,25 +74,6 @@ static struct client *adopt(struct agent *a, const struct joined *j)
 static int descriptor_or_none(int fd)
 {
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
-}
-
-/* One agent for each service: listen, or give our process to the one that does. 1: given away. */
-static int take_name(struct agent *a, const struct joined *first)
-{
-	for (int i = 0; i < MAIN_TAKE_OVER_TRIES; i++) {
-		struct timespec pause = {.tv_nsec = 10 * (long)NSEC_PER_MSEC};
-
-		a->listener = join_listen(a->name);
-		if (a->listener != -EADDRINUSE)
-			return 0;
-		if (join_hand_over(a->name, first) == 0)
-			return 1;
-		/* It is just leaving, or just coming. */
-		nanosleep(&pause, NULL);
-	}
-	/* A name that a stranger holds: serve this process alone. */
-	log_debug("the service's socket is somebody else's; serving one process");
-	return 0;
 }
 
 static uint64_t next_aligned(uint64_t unix_ns, uint64_t interval_ns)
@@ -154,12 +130,6 @@ static void accept_all(struct agent *a)
 		}
 		client_enter(c, getpid());
 	}
-}
-
-static void wake_waiting_host(struct client *c)
-{
-	atomic_store(&c->header->bye, 2);
-	syscall(SYS_futex, &c->header->bye, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
 /* True while some host waits, at its end, for what it did to be delivered. */
@@ -265,7 +235,7 @@ static void serve_waiting_hosts(struct agent *a, uint64_t now_ns)
 		return;
 	for (struct client *c = a->clients; c; c = c->next)
 		if (atomic_load(&c->header->bye) == 1)
-			wake_waiting_host(c);
+			client_wake(c);
 }
 
 static void read_signals(struct agent *a, uint64_t now_ns)
@@ -364,7 +334,7 @@ int main(int argc, char **argv)
 	a.name = argv[1];
 	first.pid = (pid_t)atol(argv[2]);
 	a.signals = ordinary_become();
-	if (take_name(&a, &first) != 0)
+	if (!join_take(a.name, &first, &a.listener))
 		return 0;
 	if (!start(&a, &first))
 		return 1;
