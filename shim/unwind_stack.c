@@ -37,7 +37,7 @@ bool unwind_stack_cross(struct unwind_stack *stack, uintptr_t address)
 	return true;
 }
 
-static bool load_window(struct unwind_stack *stack, uintptr_t address, uintptr_t *value)
+bool unwind_stack_load_window(struct unwind_stack *stack, uintptr_t address, uintptr_t *value)
 {
 	uintptr_t at = address & ~(uintptr_t)(UNWIND_WINDOW - 1);
 
@@ -48,15 +48,5 @@ static bool load_window(struct unwind_stack *stack, uintptr_t address, uintptr_t
 		stack->window_at = at;
 	}
 	*value = stack->window[(address - at) / WORD];
-	return true;
-}
-
-bool unwind_stack_load(struct unwind_stack *stack, uintptr_t address, uintptr_t *value)
-{
-	if (address < stack->low || address > stack->high - WORD || address % WORD)
-		return false;
-	if (stack->foreign)
-		return load_window(stack, address, value);
-	*value = __atomic_load_n((const uintptr_t *)address, __ATOMIC_RELAXED);
 	return true;
 }

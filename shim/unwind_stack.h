@@ -12,10 +12,25 @@
 #define UNWIND_FOREIGN_MAX (8UL << 20)
 
 /* The stack that address is on, which is the lowest to be read; the thread's own is [low, high). */
-void unwind_stack_init(struct unwind_stack *stack, uintptr_t low, uintptr_t high, uintptr_t address);
-/* The same for a walk that goes on at address; false: that is on the stack it is on, or it may not. */
+void unwind_stack_init(struct unwind_stack *stack, uintptr_t low, uintptr_t high,
+		       uintptr_t address);
+/* The same for a walk that goes on at address; false: that is on the stack it is on, or it may not.
+ */
 bool unwind_stack_cross(struct unwind_stack *stack, uintptr_t address);
-/* The word at an address, if it is one of the stack's. */
-bool unwind_stack_load(struct unwind_stack *stack, uintptr_t address, uintptr_t *value);
+/* Private to the next. */
+bool unwind_stack_load_window(struct unwind_stack *stack, uintptr_t address, uintptr_t *value);
+
+/* The word at an address, if it is one of the stack's. Inline: two of them are most of a step. */
+static inline bool unwind_stack_load(struct unwind_stack *stack, uintptr_t address,
+				     uintptr_t *value)
+{
+	if (address < stack->low || address > stack->high - sizeof(*value) ||
+	    address % sizeof(*value))
+		return false;
+	if (stack->foreign)
+		return unwind_stack_load_window(stack, address, value);
+	*value = __atomic_load_n((const uintptr_t *)address, __ATOMIC_RELAXED);
+	return true;
+}
 
 #endif
