@@ -15,7 +15,7 @@
 /*
  * A return address that is a function's first byte, with nothing described before it, no call has left:
  * it was put there. Such is the end of a stack that was made by hand (makecontext's is), unless it is
- * what handlers return to.
+ * what handlers return to; on a thread's own it is a pointer that a walk which went astray has met.
  */
 static bool starts_function(const struct unwind_cursor *c, const struct unwind_tables *t,
 			    const struct feed_mapping *mapping, struct feed_row *row)
@@ -91,7 +91,8 @@ static enum unwind_step step(struct unwind_cursor *c, struct unwind_stack *stack
 		return UNWIND_STUCK;
 	if (row.cfa == FEED_CFA_NONE && !c->exact && starts_function(c, t, mapping, &row)) {
 		c->exact = true;
-		return row.cfa == FEED_CFA_SIGNAL ? unwind_apply(c, stack, &row) : UNWIND_ROOT;
+		return row.cfa == FEED_CFA_SIGNAL ? unwind_apply(c, stack, &row)
+						  : unwind_no_caller(stack);
 	}
 	if (row.cfa == FEED_CFA_NONE)
 		return step_undescribed(c, stack, t, mapping);

@@ -36,7 +36,7 @@ static enum unwind_step move(struct unwind_cursor *c, struct unwind_stack *stack
 {
 	pc = unsigned_address(pc, stack);
 	if (!pc)
-		return unwind_zero(stack);
+		return unwind_no_caller(stack);
 	*c = (struct unwind_cursor){.pc = pc, .sp = sp, .fp = fp};
 	return UNWIND_STEPPED;
 }

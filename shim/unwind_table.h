@@ -37,10 +37,11 @@ enum unwind_step unwind_aarch64_frame_pointer(struct unwind_cursor *cursor,
 					      struct unwind_stack *stack);
 
 /*
- * Upon a return address of zero. A thread's own stack ends where a description says so: a zero elsewhere
- * is what a walk finds that went astray. A stack made by hand may begin with one.
+ * Upon a return address that no call has left: zero, a function's first byte. A thread's own stack ends
+ * where a description says so: such a one elsewhere is what a walk finds that went astray. A stack made by
+ * hand may begin with one.
  */
-static inline enum unwind_step unwind_zero(const struct unwind_stack *stack)
+static inline enum unwind_step unwind_no_caller(const struct unwind_stack *stack)
 {
 	return stack->foreign ? UNWIND_ROOT : UNWIND_STUCK;
 }

@@ -103,7 +103,7 @@ enum unwind_step unwind_apply(struct unwind_cursor *c, struct unwind_stack *stac
 		stack, (row->fp == FEED_FP_AT_FP ? c->fp : cfa) + words(row->fp_offset), &fp))
 		return UNWIND_STUCK;
 	if (!pc)
-		return unwind_zero(stack);
+		return unwind_no_caller(stack);
 	return move(c, pc, cfa, fp, false);
 }
 
@@ -130,7 +130,7 @@ enum unwind_step unwind_frame_pointer(struct unwind_cursor *c, struct unwind_sta
 	    !unwind_stack_load(stack, c->fp + WORD, &pc))
 		return UNWIND_STUCK;
 	if (!pc)
-		return unwind_zero(stack);
+		return unwind_no_caller(stack);
 	return move(c, pc, c->fp + 2 * WORD, fp, false);
 }
 
