@@ -129,7 +129,7 @@ void conn_made(int fd)
  */
 static void begin_request(struct conn *c)
 {
-	const struct http1_request *head = http1_request(&c->parser);
+	const struct request_head *head = http1_request(&c->parser);
 
 	c->pipelined |= c->request.flags && !c->answered;
 	forget_request(c);

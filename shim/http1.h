@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1 requests as they go by on a connection: where each head ends, what it asks for, which
- * trace context it carries. An incremental scanner that lives inline in the fd table and is fed
- * every inbound byte of a connection, in pieces of any size, until it says that the connection
- * is not for it.
+ * HTTP/1 requests as they go by on a connection, inbound or outbound: where each head ends, what it
+ * asks for, which trace context it carries. An incremental scanner that lives inline in the fd table
+ * and is fed every byte that the client sends, in pieces of any size, until it says that the
+ * connection is not for it.
  * Context: APP. It allocates nothing, locks nothing, leaves errno alone and owns no state but
  * *p; the caller serialises calls on one *p. Zeroed memory is an initialised scanner.
  */
@@ -15,22 +15,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "shim/traceparent.h"
+#include "shim/propagator.h"
+#include "shim/request.h"
 
 #define HTTP1_HEAD_MAX (256 * 1024) /* a head, or one chunk's size line with the trailers */
-#define HTTP1_METHOD_MAX 15
-#define HTTP1_TARGET_MAX 96
 #define HTTP1_BLANK_MAX 16 /* bytes of empty lines before a request line */
-#define HTTP1_VALUE_MAX 64 /* of a header that matters: as much as is held */
-
-struct http1_request {
-	struct trace_context context; /* all zero unless has_context */
-	bool has_context;	      /* exactly one traceparent, and a valid one */
-	bool upgrade;		      /* asks to leave HTTP/1 (WebSocket, h2c) */
-	char method[HTTP1_METHOD_MAX + 1];
-	/* The path, without a query, as sent; the first bytes of it if it is longer. */
-	char target[HTTP1_TARGET_MAX + 1];
-};
+#define HTTP1_VALUE_MAX PROPAGATOR_VALUE_MAX /* of a header that matters: as much as is held */
 
 enum http1_where {
 	HTTP1_BETWEEN, /* before the first byte of a request line */
@@ -41,15 +31,16 @@ enum http1_where {
 
 /* Private to http1.c; here so that a table can hold it. */
 struct http1 {
-	struct http1_request request;
+	struct request_head request;
+	struct propagator propagator;
 	char value[HTTP1_VALUE_MAX];
 	uint64_t left;	/* of the body, or of this chunk */
 	uint32_t head;	/* bytes of this head; of chunk framing in a chunked body */
 	uint32_t pos;	/* in the token, value or number being read */
 	uint32_t end;	/* of the value, trimmed; in a target: 1 after the path */
+	uint16_t names;	/* bit set: headers that this line's name may yet turn out to be */
 	uint8_t state;	/* enum http1_state */
 	uint8_t next;	/* enum http1_state: after the line end that is awaited */
-	uint8_t names;	/* bit set: headers that this line's name may yet turn out to be */
 	uint8_t header; /* 1 + index of the header whose value is held, 0: none */
 	uint8_t seen;	/* enum http1_seen */
 	uint8_t error;	/* errno, once opaque */
@@ -70,7 +61,7 @@ ssize_t http1_feed(struct http1 *p, const void *buf, size_t n);
 enum http1_where http1_where(const struct http1 *p);
 
 /* The head that http1_feed() just reported; valid until the next call of it. */
-static inline const struct http1_request *http1_request(const struct http1 *p)
+static inline const struct request_head *http1_request(const struct http1 *p)
 {
 	return &p->request;
 }

@@ -12,12 +12,13 @@
 
 int http1_body_begin(struct http1 *p)
 {
-	struct http1_request *r = &p->request;
+	struct request_head *r = &p->request;
 	bool coded = p->seen & SEEN_CODING;
 
 	if (coded && !(p->seen & SEEN_CHUNKED))
 		return -EPROTO;
 	r->upgrade = p->seen & SEEN_UPGRADE && p->seen & SEEN_CONNECTION_UPGRADE;
+	r->has_context = propagator_end(&p->propagator, &r->context);
 	p->head = p->pos = 0;
 	/* A tunnel; and HTTP/1.0 has no chunks, so its framing is in doubt (section 6.1). */
 	if (!strcmp(r->method, "CONNECT") || (coded && p->seen & SEEN_HTTP10)) {

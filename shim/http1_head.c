@@ -39,7 +39,7 @@ ssize_t http1_step_method(struct http1 *p, const char *s, size_t n)
 			p->state = IN_TARGET;
 			return (ssize_t)(i + 1);
 		}
-		if (p->pos >= HTTP1_METHOD_MAX || (!is_upper(s[i]) && s[i] != '-' && s[i] != '_'))
+		if (p->pos >= REQUEST_METHOD_MAX || (!is_upper(s[i]) && s[i] != '-' && s[i] != '_'))
 			return -EPROTO;
 		p->request.method[p->pos++] = s[i];
 	}
@@ -80,7 +80,7 @@ ssize_t http1_step_target(struct http1 *p, const char *s, size_t n)
 			return -EPROTO;
 		if (c == '?' || c == '#')
 			p->end = 1; /* the path has ended */
-		if (!p->end && p->pos < HTTP1_TARGET_MAX)
+		if (!p->end && p->pos < REQUEST_TARGET_MAX)
 			p->request.target[p->pos] = (char)c;
 		p->pos++;
 	}
@@ -137,7 +137,7 @@ ssize_t http1_step_line(struct http1 *p, const char *s, size_t n)
 	p->seen &= (uint8_t)~SEEN_FOLD;
 	if (*s == '\r' || *s == '\n')
 		return http1_line_end(p, *s, HEAD_DONE);
-	p->names = HTTP1_NAMES_ALL;
+	p->names = http1_header_names();
 	p->pos = 0;
 	p->state = IN_NAME;
 	return 0;

@@ -44,21 +44,6 @@ static size_t list_next(const char **s, const char *end, const char **word)
 	return (size_t)(stop - *word);
 }
 
-static int take_traceparent(struct http1 *p)
-{
-	struct http1_request *r = &p->request;
-	size_t n = p->end < HTTP1_VALUE_MAX ? p->end : HTTP1_VALUE_MAX;
-	bool again = p->seen & SEEN_TRACEPARENT;
-
-	/* Two of them, or a folded one, are no context: W3C Trace Context, section 3.2.1. */
-	p->seen |= SEEN_TRACEPARENT;
-	r->has_context =
-	    !again && !(p->seen & SEEN_FOLD) && traceparent_parse(p->value, n, &r->context);
-	if (!r->has_context)
-		memset(&r->context, 0, sizeof(r->context));
-	return 0;
-}
-
 static int take_length(struct http1 *p)
 {
 	uint64_t length = 0;
@@ -121,21 +106,40 @@ static int take_connection(struct http1 *p)
 	return 0;
 }
 
-/* To follow a further header: a line here, and its take(). One bit of a names set each. */
+/*
+ * To follow a further header: a line here, and its take(). One bit of a names set each, behind those
+ * of the headers that carry trace context.
+ */
 static const struct header {
 	const char *name;
 	bool framing; /* decides where the message ends */
 	int (*take)(struct http1 *p);
 } headers[] = {
-    {"traceparent", false, take_traceparent}, {"content-length", true, take_length},
-    {"transfer-encoding", true, take_coding}, {"upgrade", false, take_upgrade},
+    {"content-length", true, take_length},
+    {"transfer-encoding", true, take_coding},
+    {"upgrade", false, take_upgrade},
     {"connection", false, take_connection},
 };
 
-enum { HEADERS = sizeof(headers) / sizeof(headers[0]) };
-_Static_assert(HTTP1_NAMES_ALL == (1 << HEADERS) - 1, "a bit for each header");
+enum {
+	HEADERS = sizeof(headers) / sizeof(headers[0]),
+	NAMES = PROPAGATOR_HEADERS_MAX + HEADERS,
+	OWN_NAMES = ((1 << HEADERS) - 1) << PROPAGATOR_HEADERS_MAX,
+};
+_Static_assert(NAMES <= 16, "a bit for each header");
 
-uint8_t http1_header_narrow(uint8_t names, size_t pos, char c)
+static const char *name_of(unsigned int i)
+{
+	return i < PROPAGATOR_HEADERS_MAX ? propagator_names[i]
+					  : headers[i - PROPAGATOR_HEADERS_MAX].name;
+}
+
+uint16_t http1_header_names(void)
+{
+	return propagator_enabled | OWN_NAMES;
+}
+
+uint16_t http1_header_narrow(uint16_t names, size_t pos, char c)
 {
 	unsigned int left = names;
 
@@ -144,16 +148,18 @@ uint8_t http1_header_narrow(uint8_t names, size_t pos, char c)
 	for (unsigned int todo = left; todo; todo &= todo - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(todo);
 
-		if (!c || headers[i].name[pos] != c)
+		if (!c || name_of(i)[pos] != c)
 			left &= ~(1U << i);
 	}
-	return (uint8_t)left;
+	return (uint16_t)left;
 }
 
-uint8_t http1_header_match(uint8_t names, size_t pos)
+uint8_t http1_header_match(uint16_t names, size_t pos)
 {
-	for (unsigned int i = 0; i < HEADERS; i++) {
-		if (names & 1U << i && !headers[i].name[pos])
+	for (unsigned int todo = names; todo; todo &= todo - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(todo);
+
+		if (!name_of(i)[pos])
 			return (uint8_t)(i + 1);
 	}
 	return 0;
@@ -161,10 +167,23 @@ uint8_t http1_header_match(uint8_t names, size_t pos)
 
 bool http1_header_framing(uint8_t header)
 {
-	return header && headers[header - 1].framing;
+	return header > PROPAGATOR_HEADERS_MAX &&
+	       headers[header - 1 - PROPAGATOR_HEADERS_MAX].framing;
+}
+
+/* A folded value is none that could be read: RFC 9112, section 5.2. */
+static void take_context(struct http1 *p)
+{
+	bool folded = p->seen & SEEN_FOLD, cut = p->end > HTTP1_VALUE_MAX;
+
+	propagator_take(&p->propagator, p->header - 1U, folded ? NULL : p->value,
+			folded ? 0 : cut ? HTTP1_VALUE_MAX : p->end, cut && !folded);
 }
 
 int http1_header_take(struct http1 *p)
 {
-	return headers[p->header - 1].take(p);
+	if (p->header > PROPAGATOR_HEADERS_MAX)
+		return headers[p->header - 1 - PROPAGATOR_HEADERS_MAX].take(p);
+	take_context(p);
+	return 0;
 }

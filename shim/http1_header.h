@@ -8,11 +8,8 @@
 
 #include "shim/http1.h"
 
-#define HTTP1_NAMES_ALL 0x1f /* a bit for each header that http1_header.c knows */
-
 /* What the head said so far: p->seen. */
 enum http1_seen {
-	SEEN_TRACEPARENT = 1,
 	SEEN_LENGTH = 2,
 	SEEN_CODING = 4,  /* Transfer-Encoding, of whatever kind */
 	SEEN_CHUNKED = 8, /* ... whose last coding is chunked */
@@ -22,11 +19,14 @@ enum http1_seen {
 	SEEN_HTTP10 = 128,
 };
 
-/* Those of names that have the byte c at pos; HTTP1_NAMES_ALL to begin with. */
-uint8_t http1_header_narrow(uint8_t names, size_t pos, char c);
+/* A bit for each header that matters here and now. */
+uint16_t http1_header_names(void);
+
+/* Those of names that have the byte c at pos. */
+uint16_t http1_header_narrow(uint16_t names, size_t pos, char c);
 
 /* The header (1 + its index) whose name ended after pos bytes; 0: none that matters. */
-uint8_t http1_header_match(uint8_t names, size_t pos);
+uint8_t http1_header_match(uint16_t names, size_t pos);
 
 /* Does it decide where the message ends? */
 bool http1_header_framing(uint8_t header);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct record {
 	size_t heads, at[64];
-	struct http1_request request[64];
+	struct request_head request[64];
 	ssize_t error;
 	enum http1_where where;
 };

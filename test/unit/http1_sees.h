@@ -33,7 +33,7 @@
 struct record {
 	struct {
 		size_t at;
-		struct http1_request request;
+		struct request_head request;
 	} head[16];
 	size_t heads;
 	ssize_t error;
@@ -97,7 +97,7 @@ static void render(const struct record *r, char *out, size_t size)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->heads; i++) {
-		const struct http1_request *q = &r->head[i].request;
+		const struct request_head *q = &r->head[i].request;
 		int digit = q->has_context ? "0123456789abcdef"[q->context.span_id[7] & 15] : '-';
 
 		n += (size_t)snprintf(out + n, size - n, "%s %s %c%s; ", q->method, q->target,

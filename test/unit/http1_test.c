@@ -139,7 +139,7 @@ static void a_long_target_is_cut(void **state)
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	snprintf(s, sizeof(s), "GET %.*s?q HTTP/1.1\r\n" TP("6") "\r\n", 300, path);
-	snprintf(expected, sizeof(expected), "GET %.*s 6; between", HTTP1_TARGET_MAX, path);
+	snprintf(expected, sizeof(expected), "GET %.*s 6; between", REQUEST_TARGET_MAX, path);
 	sees(s, strlen(s), expected);
 }
 
