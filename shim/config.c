@@ -14,6 +14,7 @@
 #include "shim/config.h"
 #include "shim/labels.h"
 #include "shim/log.h"
+#include "shim/propagator.h"
 
 #define CONFIG_RATE_DEFAULT 100
 #define CONFIG_RATE_MIN 1
@@ -189,6 +190,23 @@ static const char *read_path(const char *value, void *field, size_t size)
 #define IN_CONFIG(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), false
 #define IN_FEED(field) offsetof(struct feed_config, field), sizeof(((struct feed_config *)0)->field), true
 
+/* What cannot be read here is left to others, but said. */
+static const char *read_propagators(const char *value, void *field, size_t size)
+{
+	while (*value) {
+		size_t n = strcspn(value, ", ");
+		int formats = propagator_format_named(value, n);
+
+		if (n && formats < 0)
+			log_line(FEED_LOG_WARN, "OTEL_PROPAGATORS: %.*s is not known here; ignored",
+				 n < 80 ? (int)n : 80, value);
+		else if (n)
+			*(uint32_t *)field |= (uint32_t)formats;
+		value += n + (value[n] ? 1 : 0);
+	}
+	return NULL;
+}
+
 /* The log's own settings come first, so that what follows is logged as asked. */
 static const struct setting {
 	const char *name;
@@ -217,6 +235,7 @@ static const struct setting {
 	{"PYROSCOPE_UPLOAD_INTERVAL", read_interval, IN_FEED(upload_interval_ms)},
 	{"OTEL_SERVICE_NAME", read_text, IN_CONFIG(otel_service_name)},
 	{"OTEL_RESOURCE_ATTRIBUTES", read_text, IN_CONFIG(resource_attributes)},
+	{"OTEL_PROPAGATORS", read_propagators, IN_CONFIG(propagators)},
 };
 
 static void read_setting(struct config *config, const struct setting *setting)
@@ -341,5 +360,6 @@ bool config_read(struct config *config, const char *executable)
 	if (matches(config->exclude, executable))
 		return false;
 	set_identity(config, executable);
+	propagator_enable(config->propagators);
 	return true;
 }

@@ -18,6 +18,7 @@ struct config {
 	uint32_t enabled;
 	uint32_t eager; /* attach in the constructor */
 	uint32_t sample_rate; /* Hz */
+	uint32_t propagators; /* set of 1 << enum propagator_format */
 	char include[CONFIG_GLOBS_MAX];
 	char exclude[CONFIG_GLOBS_MAX];
 	char application_name[CONFIG_NAME_MAX]; /* may carry labels: name{k=v} */

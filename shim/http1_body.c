@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "shim/hex.h"
 #include "shim/http1_header.h"
 
 int http1_body_begin(struct http1 *p)
@@ -41,14 +42,6 @@ ssize_t http1_step_body(struct http1 *p, const char *s, size_t n)
 		p->state = p->state == IN_CHUNK ? AFTER_CHUNK : MESSAGE_DONE;
 	}
 	return (ssize_t)took;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 ssize_t http1_step_chunk_size(struct http1 *p, const char *s, size_t n)

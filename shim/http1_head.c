@@ -125,6 +125,9 @@ ssize_t http1_step_line(struct http1 *p, const char *s, size_t n)
 
 	/* A continuation line (obs-fold) is never a header, whatever it looks like. */
 	if (http1_is_ows(*s)) {
+		/* There is none to continue, and some take it for the head's end (section 2.2). */
+		if (!(p->seen & SEEN_LINE))
+			return -EPROTO;
 		p->seen |= SEEN_FOLD;
 		return http1_skip_line(p, AT_LINE);
 	}
@@ -137,6 +140,7 @@ ssize_t http1_step_line(struct http1 *p, const char *s, size_t n)
 	p->seen &= (uint8_t)~SEEN_FOLD;
 	if (*s == '\r' || *s == '\n')
 		return http1_line_end(p, *s, HEAD_DONE);
+	p->seen |= SEEN_LINE;
 	p->names = http1_header_names();
 	p->pos = 0;
 	p->state = IN_NAME;

@@ -10,6 +10,7 @@
 
 /* What the head said so far: p->seen. */
 enum http1_seen {
+	SEEN_LINE = 1, /* a header line, of whatever name */
 	SEEN_LENGTH = 2,
 	SEEN_CODING = 4,  /* Transfer-Encoding, of whatever kind */
 	SEEN_CHUNKED = 8, /* ... whose last coding is chunked */

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "shim/hex.h"
+
 enum {
 	HELD_TRACE = 1,
 	HELD_SPAN = 2,
@@ -19,31 +21,21 @@ enum {
 	SPOILT = 64,
 };
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* An id whose leading zeros may have been left out, into size bytes. */
 static bool take_hex(const char *s, size_t n, uint8_t *id, size_t size)
 {
-	uint8_t any = 0;
-
 	if (!n || n > 2 * size)
 		return false;
 	memset(id, 0, size);
 	for (size_t i = 0; i < n; i++) {
 		size_t nibble = 2 * size - n + i;
-		int digit = hex_digit(s[i]);
+		int digit = hex_lower_digit(s[i]);
 
 		if (digit < 0)
 			return false;
 		id[nibble / 2] |= (uint8_t)(nibble % 2 ? digit : digit << 4);
-		any |= (uint8_t)digit;
 	}
-	return any;
+	return true;
 }
 
 static bool take_decimal(const char *s, size_t n, uint8_t *id)
@@ -154,15 +146,6 @@ static size_t uber_field(const char **s, const char *end)
 	return (size_t)(end - from);
 }
 
-static bool all_zeros(const char *s, size_t n)
-{
-	size_t zeros = 0;
-
-	while (zeros < n && s[zeros] == '0')
-		zeros++;
-	return zeros == n;
-}
-
 /* A parent is not used any more: 0 is usual. */
 static bool take_uber(struct propagator *p, const char *s, size_t n, bool cut)
 {
@@ -176,12 +159,11 @@ static bool take_uber(struct propagator *p, const char *s, size_t n, bool cut)
 		return false;
 	field = s;
 	n = uber_field(&s, end);
-	if (!n || n > 16 || (!take_hex(field, n, parent, 8) && !all_zeros(field, n)))
+	if (!take_hex(field, n, parent, sizeof(parent)))
 		return false;
 	field = s;
 	n = (size_t)(end - s);
-	flags = 0;
-	if (!n || n > 2 || (!take_hex(field, n, &flags, 1) && !all_zeros(field, n)))
+	if (!take_hex(field, n, &flags, sizeof(flags)))
 		return false;
 	p->flags |= HELD_TRACE | HELD_SPAN;
 	p->flags |= flags & 1 ? SAID_SAMPLED : SAID_NOT_SAMPLED;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shim/config.h"
+#include "shim/propagator.h"
 
 #define SERVER "PYROSCOPE_SERVER_ADDRESS=http://profiles:4040"
 
@@ -352,6 +353,19 @@ static void the_log_level_silences(void **state)
 	assert_int_equal(reading->config.sample_rate, 100);
 }
 
+static void propagators_are_a_list_and_unknown_ones_are_said(void **state)
+{
+	READ(SERVER, "OTEL_PROPAGATORS=tracecontext,baggage, b3multi");
+	assert_int_equal(reading->config.propagators, 1 << PROPAGATOR_TRACECONTEXT |
+			 1 << PROPAGATOR_B3 | 1 << PROPAGATOR_B3MULTI);
+	assert_string_equal(said, "");
+	READ(SERVER, "OTEL_PROPAGATORS=xray,,datadog");
+	assert_int_equal(reading->config.propagators, 1 << PROPAGATOR_DATADOG);
+	assert_non_null(strstr(said, "OTEL_PROPAGATORS: xray is not known here; ignored"));
+	READ(SERVER);
+	assert_int_equal(reading->config.propagators, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +383,7 @@ int main(void)
 	    cmocka_unit_test(malformed_labels_are_said_and_the_rest_kept),
 	    cmocka_unit_test(programs_are_chosen_by_globs_and_exclusion_wins),
 	    cmocka_unit_test(the_log_level_silences),
+	    cmocka_unit_test(propagators_are_a_list_and_unknown_ones_are_said),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
