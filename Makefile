@@ -212,7 +212,12 @@ $(B)/bench/symbol_bench: test/bench/symbol_bench.c $(libagent)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(AGENT_CFLAGS) -MF $@.d -o $@ $< $(libagent) $(AGENT_LIBS)
 
-bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench
+$(B)/bench/head_bench: test/bench/head_bench.c $(libcore)
+	$(call say,BENCH,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -MF $@.d -o $@ $< $(libcore)
+
+bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench $(B)/bench/head_bench
 	$(Q)$(PYTHON) test/bench/bench.py
 
 # aarch64 from another machine, as far as that goes without its libraries: the preloaded object, and

@@ -146,6 +146,15 @@ def symbol_cost(_, envs, scratch):
         say(f"  {path.name}: " + output_of([bench, path, 20000], envs["bare"]).strip())
 
 
+def head_cost(rounds, envs, scratch):
+    bench = ROOT / "build" / "bench" / "head_bench"
+    if not bench.exists():
+        raise Absent(f"no {bench}: run make bench")
+    title("following one request on a connection", f"head_bench {rounds}")
+    for line in output_of([bench, rounds], envs["bare"]).splitlines():
+        say("  " + line)
+
+
 def read_cost(rounds, envs, scratch):
     bench = compiled("readbench", scratch)
     title("read() of one byte from a pipe", f"readbench {rounds}, 7 runs of each in turn")
@@ -287,7 +296,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer rounds: to see that it runs")
     quick = parser.parse_args().quick
     parts = [(exec_cost, 50 if quick else 500), (handler_cost, 160 if quick else 480),
-             (walk_cost, 3 if quick else 7), (symbol_cost, 1),
+             (walk_cost, 3 if quick else 7), (symbol_cost, 1), (head_cost, 50 if quick else 200),
              (read_cost, 20 if quick else 200), (nginx_cost, 2 if quick else 7),
              (redis_cost, 2 if quick else 7), (memory_cost, 1)]
     if not os.path.exists(nginxhost.LIBRARY):
