@@ -79,9 +79,24 @@ prog_bin  := $(prog_src:test/programs/%.c=$(B)/programs/%)
 .PHONY: all install cross-check cross-objects check unit test demo bench fuzz clean programs checks integration format
 all: $(if $(SAN),,$(B)/libspanprof.so) $(B)/spanprof-agent
 
-$(B)/libspanprof.so: $(shim_obj) $(B)/exports.map
+$(B)/libspanprof.so: $(shim_obj) $(B)/hpack_nghttp2.o $(B)/exports.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SHIM_LDFLAGS) -Wl,--version-script=$(B)/exports.map -o $@ $(shim_obj)
+	$(Q)$(CC) $(SHIM_LDFLAGS) -Wl,--version-script=$(B)/exports.map -o $@ $(shim_obj) $(B)/hpack_nghttp2.o
+
+# The members of the static libnghttp2 that its HPACK decoder needs, as one object that defines nothing
+# but the decoder's entry points and asks libc for memcpy and its kin only: whatever else it would call,
+# to end the process or to use its malloc, is bound to hpack.c's way out.
+nghttp2_a := $(shell pkg-config --variable=libdir libnghttp2 2>/dev/null)/libnghttp2.a
+hpack_entries := $(addprefix nghttp2_hd_inflate_,new2 hd2 end_headers change_table_size)
+hpack_escapes := __assert_fail abort __stack_chk_fail __stack_chk_guard malloc calloc realloc free
+$(B)/hpack_nghttp2.o: $(nghttp2_a) Makefile
+	$(call say,HPACK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -r -nostdlib -o $@.all $(hpack_entries:%=-Wl,-u,%) $<
+	$(Q)objcopy --strip-debug $(hpack_entries:%=--keep-global-symbol=%) \
+		$(foreach name,$(hpack_escapes),--redefine-sym $(name)=hpack_escape_$(name)) $@.all $@
+	$(Q)rm -f $@.all
+	$(Q)! nm -u $@ | grep -Ev ' (hpack_escape_.*|mem(cpy|cmp|set|move))$$' || { rm -f $@; exit 1; }
 
 $(B)/exports.map: shim/exports.txt
 	$(Q)mkdir -p $(@D)
@@ -122,7 +137,7 @@ $(B)/pprof/profile.pb-c.c $(B)/pprof/profile.pb-c.h &: pprof/profile.proto
 $(B)/pprof/profile.pb-c.o: $(B)/pprof/profile.pb-c.c
 	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -w -c -o $@ $<
 
-$(libcore): $(core_obj)
+$(libcore): $(core_obj) $(B)/hpack_nghttp2.o
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(libagent): $(filter-out $(B)/agent/main.o,$(agent_obj))
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -140,7 +155,9 @@ $(B)/fuzz/%: test/fuzz/%.c $(shim_src) $(agent_src) $(pprof_src)
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined fuzz-libs >/dev/null
 	$(Q)clang $(BASE) -MF $@.d -fsanitize=fuzzer,address,undefined $(shell $(PKG_CONFIG) --cflags $(AGENT_PKGS)) -o $@ $< \
 		build-address-undefined-clang/libagent.a build-address-undefined-clang/libpprof.a \
-		build-address-undefined-clang/libcore.a $(AGENT_LIBS)
+		build-address-undefined-clang/libcore.a $(AGENT_LIBS) $(fuzz_libs_$*)
+# The library's own server is the oracle.
+fuzz_libs_fuzz_http2 := -lnghttp2
 .PHONY: fuzz-libs
 fuzz-libs: $(libcore) $(libagent) $(libpprof)
 
@@ -212,12 +229,12 @@ $(B)/bench/symbol_bench: test/bench/symbol_bench.c $(libagent)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(AGENT_CFLAGS) -MF $@.d -o $@ $< $(libagent) $(AGENT_LIBS)
 
-$(B)/bench/head_bench: test/bench/head_bench.c $(libcore)
+$(B)/bench/head_bench $(B)/bench/hpack_bench: $(B)/bench/%: test/bench/%.c $(libcore)
 	$(call say,BENCH,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -MF $@.d -o $@ $< $(libcore)
 
-bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench $(B)/bench/head_bench
+bench: all programs $(B)/bench/unwind_bench $(B)/bench/symbol_bench $(B)/bench/head_bench $(B)/bench/hpack_bench
 	$(Q)$(PYTHON) test/bench/bench.py
 
 # aarch64 from another machine, as far as that goes without its libraries: the preloaded object, and
