@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http2_sent.c - the direction of answers: which stream each frame is for and which it ends.
+ * Headers are not decoded. Context: APP.
+ */
+#include <string.h>
+
+#include "shim/http2_step.h"
+
+static const char switching[] = "HTTP/1.1 101";
+
+/* The answer to an upgrade (RFC 7540, section 3.2), up to its empty line. -EPROTO: another answer.
+ */
+static ssize_t take_switching(struct http2 *h, const uint8_t *bytes, size_t n)
+{
+	static const char blank_line[] = "\r\n\r\n";
+
+	for (size_t i = 0; i < n; i++, h->switching++) {
+		if (h->switching < sizeof(switching) - 1) {
+			if (bytes[i] != switching[h->switching])
+				return -EPROTO;
+			continue;
+		}
+		if (bytes[i] != blank_line[h->blank])
+			h->blank = 0;
+		if (bytes[i] == blank_line[h->blank] && ++h->blank == sizeof(blank_line) - 1) {
+			h->out_where = HTTP2_OUT_FRAMES;
+			return (ssize_t)(i + 1);
+		}
+	}
+	return (ssize_t)n;
+}
+
+/* This frame is the last of its stream: a reset, or END_STREAM with all of the header block out. */
+static bool frame_ends(struct http2 *h)
+{
+	struct http2_frame *f = &h->out;
+
+	if (f->type == HTTP2_RST_STREAM)
+		return true;
+	if (f->type == HTTP2_DATA)
+		return f->flags & HTTP2_END_STREAM;
+	if (f->type == HTTP2_HEADERS)
+		h->out_ends = f->flags & HTTP2_END_STREAM;
+	return h->out_ends && f->flags & HTTP2_END_HEADERS;
+}
+
+static bool is_answer(const struct http2_frame *f)
+{
+	return f->stream && (f->type == HTTP2_DATA || f->type == HTTP2_HEADERS ||
+			     f->type == HTTP2_RST_STREAM || f->type == HTTP2_CONTINUATION);
+}
+
+/* Bytes of the frame went by, its last ones if none are left. */
+static void frame_passed(struct http2 *h, http2_seen_fn *seen, void *arg)
+{
+	struct http2_frame *f = &h->out;
+
+	if (is_answer(f)) {
+		struct http2_stream *s = http2_find(h, f->stream);
+		bool ended = !f->left && frame_ends(h);
+
+		if (s && f->type != HTTP2_RST_STREAM)
+			s->answered = true;
+		seen(arg, s, ended);
+		if (ended)
+			http2_end(h, f->stream);
+	}
+	if (!f->left)
+		f->got = 0;
+}
+
+/* Bytes of one frame; how many. -EPROTO: a frame's header is not to be seen, or cannot be one. */
+static ssize_t take_frame(struct http2 *h, const uint8_t *bytes, size_t n, http2_seen_fn *seen,
+			  void *arg)
+{
+	struct http2_frame *f = &h->out;
+	size_t took = 0, payload;
+
+	if (!http2_frame_whole(f)) {
+		if (!bytes)
+			return -EPROTO;
+		took = http2_frame_feed(f, bytes, n);
+		if (!http2_frame_whole(f))
+			return (ssize_t)took;
+		if (!h->out_settled && f->type != HTTP2_SETTINGS)
+			return -EPROTO;
+		h->out_settled = 1;
+	}
+	payload = n - took < f->left ? n - took : f->left;
+	f->left -= (uint32_t)payload;
+	frame_passed(h, seen, arg);
+	return (ssize_t)(took + payload);
+}
+
+int http2_sent(struct http2 *h, const void *buf, size_t n, http2_seen_fn *seen, void *arg)
+{
+	const uint8_t *bytes = buf;
+	size_t at = 0;
+
+	while (at < n && h->out_where != HTTP2_OUT_LOST) {
+		const uint8_t *rest = bytes ? bytes + at : NULL;
+		ssize_t took;
+
+		if (h->out_where == HTTP2_OUT_SWITCHING)
+			took = rest ? take_switching(h, rest, n - at) : -EPROTO;
+		else
+			took = take_frame(h, rest, n - at, seen, arg);
+		if (took < 0)
+			h->out_where = HTTP2_OUT_LOST;
+		else
+			at += (size_t)took;
+	}
+	return h->out_where == HTTP2_OUT_LOST ? -EPROTO : 0;
+}
