@@ -155,6 +155,17 @@ def head_cost(rounds, envs, scratch):
         say("  " + line)
 
 
+def http2_cost(rounds, envs, scratch):
+    bench = ROOT / "build" / "bench" / "hpack_bench"
+    if not bench.exists():
+        raise Absent(f"no {bench}: run make bench")
+    title("one HTTP/2 request's frame, decoded, entered and ended", f"hpack_bench, {rounds} processes")
+    runs = [output_of(["taskset", "-c", HOST_CPU, bench], envs["bare"]).splitlines()
+            for _ in range(rounds)]
+    for lines in zip(*runs):
+        say("  " + sorted(lines)[len(lines) // 2])
+
+
 def read_cost(rounds, envs, scratch):
     bench = compiled("readbench", scratch)
     title("read() of one byte from a pipe", f"readbench {rounds}, 7 runs of each in turn")
@@ -297,6 +308,7 @@ def main():
     quick = parser.parse_args().quick
     parts = [(exec_cost, 50 if quick else 500), (handler_cost, 160 if quick else 480),
              (walk_cost, 3 if quick else 7), (symbol_cost, 1), (head_cost, 50 if quick else 200),
+             (http2_cost, 3 if quick else 7),
              (read_cost, 20 if quick else 200), (nginx_cost, 2 if quick else 7),
              (redis_cost, 2 if quick else 7), (memory_cost, 1)]
     if not os.path.exists(nginxhost.LIBRARY):
