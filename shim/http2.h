@@ -44,10 +44,11 @@ void http2_close(struct http2 *h);
 
 /*
  * The next n bytes of the direction that requests go.
- *  > 0  the head of a new stream ended after that many of them: see http2_head(), then feed the
- * rest; 0  all taken in; < 0  -EPROTO, -E2BIG (a header block over HTTP2_BLOCK_MAX), -ENOMEM,
- * -EFAULT: given up for good. However the bytes are cut, heads and error are the same. A stream
- * that the client resets is ended.
+ *  > 0  the head of a new stream ended after that many: see http2_head(), then feed the rest;
+ *    0  all taken in;
+ *  < 0  for good: -EPROTO, -E2BIG (a block over HTTP2_BLOCK_MAX), -ENOMEM or -EFAULT.
+ * However the bytes are cut, heads and error are the same. A stream that the client resets is
+ * ended.
  */
 ssize_t http2_feed(struct http2 *h, const void *bytes, size_t n);
 /* The head that http2_feed() just reported; valid until the next call of it. */
