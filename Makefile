@@ -3,6 +3,7 @@
 # make            libspanprof.so and spanprof-agent, in build/
 # make check      unit tests and the mechanical checks (layers, exports, signal safety, stack, docs)
 # make test       everything: check, unit tests under sanitizers, real programs, real servers
+# make attribution what share of samples is labelled right, program by program (ATTRIBUTION=quick: one load each)
 # make demo       the main job on nginx, hottest functions per span printed
 # make bench      costs, as ratios within one run
 # make fuzz       every fuzz target for FUZZ_SECONDS each (needs clang)
@@ -76,7 +77,7 @@ fuzz_src  := $(sort $(wildcard test/fuzz/fuzz_*.c))
 prog_src  := $(sort $(wildcard test/programs/*.c))
 prog_bin  := $(prog_src:test/programs/%.c=$(B)/programs/%)
 
-.PHONY: all install cross-check cross-objects check unit test demo bench fuzz clean programs checks integration format
+.PHONY: all install cross-check cross-objects check unit test demo bench fuzz clean programs checks integration attribution format
 all: $(if $(SAN),,$(B)/libspanprof.so) $(B)/spanprof-agent
 
 $(B)/libspanprof.so: $(shim_obj) $(B)/hpack_nghttp2.o $(B)/exports.map
@@ -196,7 +197,36 @@ checks: $(B)/libspanprof.so
 
 check: unit checks
 
-integration: all programs
+# The attribution matrix: a library to burn CPU in, its ways into programs, and a client.
+attribution_dir := $(B)/attribution
+attribution_bin := $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_pg.so burn_cgi load)
+PG_INCLUDE ?= $(shell pg_config --includedir-server 2>/dev/null)
+
+$(attribution_dir)/libburn.so: test/attribution/burn/burn.c
+	$(call say,BURN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -fPIC -shared -MMD -MF $@.d -o $@ $<
+$(attribution_dir)/burn_pg.so: CPPFLAGS_BURN = -I$(PG_INCLUDE)
+$(attribution_dir)/burn_%.so: test/attribution/burn/burn_%.c $(attribution_dir)/libburn.so
+	$(call say,BURN,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -fPIC -shared $(CPPFLAGS_BURN) -MMD -MF $@.d -o $@ $< \
+		-L$(@D) -lburn -Wl,-rpath,'$$ORIGIN'
+$(attribution_dir)/burn.node: $(attribution_dir)/burn_node.so
+	$(Q)cp $< $@
+$(attribution_dir)/burn_cgi: test/attribution/burn/burn_cgi.c $(attribution_dir)/libburn.so
+	$(call say,BURN,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d -o $@ $< -L$(@D) -lburn -Wl,-rpath,'$$ORIGIN'
+$(attribution_dir)/load: $(wildcard test/attribution/load/*.[ch])
+	$(call say,LOAD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -o $@ $(filter %.c,$^) -lnghttp2 -lssl -lcrypto -lpthread
+attribution-programs: $(attribution_bin)
+.PHONY: attribution-programs
+
+attribution: all programs attribution-programs
+	$(Q)$(PYTHON) test/attribution/matrix.py
+
+integration: all programs attribution-programs
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all
 	$(Q)$(PYTHON) -m pytest -q test/integration
 

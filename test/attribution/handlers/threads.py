@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""http.server with a thread for each connection: threads.py PORT [CERTIFICATE KEY]"""
+import http.server
+import ssl
+import sys
+
+from burning import burn, wanted
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        burn(*wanted(self.path))
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"done\n")
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 512
+
+    def finish_request(self, request, client_address):
+        if len(sys.argv) > 2:  # the handshake in the connection's own thread
+            request = CONTEXT.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+if len(sys.argv) > 2:
+    CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    CONTEXT.load_cert_chain(sys.argv[2], sys.argv[3])
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

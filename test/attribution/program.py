@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One program of the matrix: how it is started, asked and ended, in a room of its own."""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import hosts
+import nginxhost
+import servers
+from score import Load, Score, score
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILT = ROOT / "build" / "attribution"
+START_S = 20
+STOP_S = 8
+LAUNCHED_AS = 0o755
+RATE = 250  # the kernel's own; more would only weigh more
+
+
+class Program:
+    """Subclasses say what differs."""
+    name = ""
+    shape = ""
+    protocol = "http"     # as the client's -p has it
+    streams = 1           # slots of one connection
+    path = "/burn"
+    needs = ()            # files, or commands
+    most = 256            # slots that it serves at a time
+    quit = signal.SIGTERM
+    user = None           # a name; else ours
+    exception = ""        # why it is below what others must reach
+    precision, recall = 0.995, 0.99
+    env = {}
+
+    def __init__(self, room, slots):
+        self.room, self.slots = room, slots
+        self.dir = room.dir
+        self.port = servers.free_ports(["http"])["http"]
+        self.processes = []
+        for built in BUILT.iterdir():
+            if built.suffix != ".d" and built.is_file():
+                shutil.copy2(built, self.dir / built.name)
+
+    # What subclasses write
+
+    def command(self):
+        raise NotImplementedError
+
+    def prepare(self):
+        """Before command()."""
+
+    # What there is
+
+    @classmethod
+    def missing(cls):
+        """Why it cannot run here, or None."""
+        absent = [need for need in cls.needs
+                  if not (os.path.exists(need) if "/" in need else shutil.which(need))]
+        return f"no {', '.join(absent)}" if absent else None
+
+    def write(self, name, text):
+        path = self.dir / name
+        path.write_text(text)
+        path.chmod(LAUNCHED_AS)
+        return path
+
+    def spawn(self, argv, profiled=True, env=None, user=None):
+        variables = self.room.environment(
+            profiled, SPANPROF_SAMPLE_RATE=str(RATE), PYROSCOPE_UPLOAD_INTERVAL="1s",
+            PYROSCOPE_APPLICATION_NAME="attribution", **self.env) | (env or {})
+        with (self.dir / "output").open("ab") as output:
+            process = subprocess.Popen(list(map(str, argv)), env=variables, cwd=self.dir,
+                                       stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                       start_new_session=True, user=user or self.user)
+        self.processes.append(process)
+        return process
+
+    def listens(self, port):
+        for process in self.processes:
+            if process.poll() is not None:
+                raise hosts.HostError(f"{self.name} ended with {process.returncode}: {self.said()}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    def said(self):
+        return (self.dir / "output").read_text(errors="replace")[-2000:]
+
+    # Life
+
+    def start(self):
+        self.prepare()
+        self.spawn(self.command())
+        hosts.wait_until(lambda: self.listens(self.port), START_S, f"{self.name} up: {self.said()}")
+
+    def stop(self):
+        """In good order, else not; the last started first."""
+        sessions = {b"%d" % process.pid for process in self.processes}
+        for process in reversed(self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.quit)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+        for _ in range(100):
+            left = [pid for pid in nginxhost.processes()
+                    if nginxhost.alive(pid) and nginxhost.stat(pid)[3] in sessions]
+            if not left:
+                break
+            for pid in left:
+                hosts.send(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        for process in self.processes:
+            process.wait()
+
+
+class Outcome:
+    """One cell of the matrix."""
+
+    def __init__(self, load, said, profiles, log):
+        self.load, self.log = load, log
+        words = said.split()
+        figures = dict(zip(words[::2], map(float, words[1::2])))
+        self.answered, self.failed = int(figures["answered"]), int(figures["failed"])
+        self.seconds = figures["seconds"]
+        self.asked = (figures["traced_us"] + figures["untraced_us"]) * 1e3
+        self.score: Score = score(profiles, load)
+
+    @property
+    def coverage(self):
+        """Of the CPU time asked for, what the profile has."""
+        return self.score.burnt / self.asked if self.asked else 0
+
+    def __str__(self):
+        s = self.score
+        return (f"{self.load}: precision {percent(s.precision)}, recall {percent(s.recall)}, "
+                f"untraced labelled {percent(s.stray_share)}; {s.samples} samples, "
+                f"right {s.right / 1e9:.2f} s, wrong {s.wrong / 1e9:.2f}, missing {s.missing / 1e9:.2f}, "
+                f"stray {s.stray / 1e9:.2f}, clean {s.clean / 1e9:.2f}; not burning: labelled "
+                f"{s.outside / 1e9:.2f}, not {s.other / 1e9:.2f}; {self.answered} answered, "
+                f"{self.failed} failed, {self.seconds:.1f} s, {self.coverage:.0%} of the time asked for")
+
+
+def percent(share):
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def ask(program, load):
+    """The load's last line."""
+    streams = min(program.streams, load.slots)
+    command = [BUILT / "load", "-p", program.protocol, "-c", load.slots, "-m", streams, "-t", load.mode,
+               "-k", load.close, "-s", load.seconds, "-b", load.cpu_ms, program.port, program.path]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=90, check=False)
+    if not re.match(r"answered \d+", done.stdout):
+        raise hosts.HostError(f"load: {done.returncode} {done.stdout} {done.stderr}")
+    if done.stderr:
+        print(done.stderr.strip())
+    return done.stdout
+
+
+def run(kind, load: Load, build):
+    """One cell: kind is a subclass of Program."""
+    room = hosts.Room(build)
+    program = None
+    try:
+        program = kind(room, load.slots)
+        try:
+            program.start()
+            said = ask(program, load)
+        finally:
+            program.stop()
+        room.settle()
+        result = room.collect(hosts.Result(0, "", "", 0))
+        outcome = Outcome(load, said, result.profiles, result.log)
+        if outcome.failed and program:
+            print(f"{kind.name}: {program.said()[-600:]}")
+        return outcome
+    finally:
+        room.close()

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL with contexts in comments of its statements, and redis, to which nobody tells any."""
+import os
+import shutil
+import signal
+import subprocess
+
+from program import Program
+
+BIN = "/usr/lib/postgresql/15/bin"
+
+
+class Postgres(Program):
+    name, shape, protocol = "PostgreSQL", "a process a connection, comment in a simple query", "pg"
+    needs = (f"{BIN}/postgres", f"{BIN}/initdb")
+    quit = signal.SIGINT  # fast
+    most = 64
+    path = "burn"
+
+    @property
+    def user(self):
+        return "postgres" if os.geteuid() == 0 else None
+
+    def tool(self, *argv):
+        done = subprocess.run(list(map(str, argv)), user=self.user, capture_output=True, text=True,
+                              cwd=self.dir, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def prepare(self):
+        data = self.data = self.dir / "data"
+        data.mkdir(mode=0o700)
+        if self.user:
+            shutil.chown(data, self.user)
+        self.tool(f"{BIN}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N",
+                  "--no-instructions")
+        sql = (f"CREATE FUNCTION burn(integer, integer) RETURNS integer LANGUAGE c "
+               f"AS '{self.dir}/burn_pg.so', 'burn_pg';\n")
+        sql += ("CREATE FUNCTION sleeper(integer, integer) RETURNS integer LANGUAGE plpgsql AS "
+                "'BEGIN PERFORM burn($1, $2 / 2); PERFORM pg_sleep(0.002); "
+                "RETURN burn($1, $2 / 2); END';\n")
+        single = subprocess.run([f"{BIN}/postgres", "--single", "-j", "-D", str(data), "postgres"],
+                                user=self.user, input=sql.replace(";\n", ";\n\n"), text=True,
+                                cwd=self.dir, capture_output=True, check=False, timeout=60)
+        assert single.returncode == 0 and "ERROR" not in single.stderr, single.stderr
+
+    def command(self):
+        return [f"{BIN}/postgres", "-D", self.data, "-p", self.port, "-c", "listen_addresses=127.0.0.1",
+                "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off", "-c",
+                f"max_connections={self.slots + 10}"]
+
+
+class Extended(Postgres):
+    name, shape, protocol = "PostgreSQL extended", "Parse, Bind and Execute in one write", "pgx"
+
+
+class Sleeps(Postgres):
+    name, shape, path = "PostgreSQL sleep", "burn, pg_sleep, burn in one query", "sleeper"
+
+
+PROGRAMS = [Postgres, Extended, Sleeps]

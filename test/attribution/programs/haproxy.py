@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HAProxy: a service in Lua that burns, on two threads of which Lua itself runs on one at a time."""
+from program import Program
+
+CONFIG = """
+global
+    nbthread {threads}
+    maxconn 1000
+    lua-load{each} {dir}/service.lua
+defaults
+    mode http
+    timeout connect 20s
+    timeout client 20s
+    timeout server 20s
+frontend burning
+    bind 127.0.0.1:{port}
+    http-request use-service lua.burn
+"""
+SERVICE = """
+local burn = package.loadlib("{dir}/burn_lua.so", "burn_lua")
+core.register_service("burn", "http", function(applet)
+    local n, us = applet.qs:match("n=(%d+)&us=(%d+)")
+    {work}
+    applet:set_status(200)
+    applet:add_header("content-length", "5")
+    applet:start_response()
+    applet:send("done\\n")
+end)
+"""
+
+
+class Haproxy(Program):
+    name, shape = "HAProxy", "event loop of two threads, Lua service"
+    needs = ("haproxy",)
+    threads = 2
+    work = "burn(n, us)"
+
+    def command(self):
+        self.write("service.lua", SERVICE.replace("{dir}", str(self.dir)).replace("{work}", self.work))
+        config = self.write("haproxy.cfg", CONFIG.format(
+            dir=self.dir, port=self.port, threads=self.threads, each="-per-thread"))
+        return ["haproxy", "-db", "-f", config]
+
+
+class Yield(Haproxy):
+    name, shape = "HAProxy yield", "Lua services that take turns between calls"
+    work = "for _ = 1, 4 do burn(n, us / 4) core.yield() end"
+
+
+PROGRAMS = [Haproxy, Yield]

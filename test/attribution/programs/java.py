@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Java's own HTTP server with a pool of threads; JNI burns."""
+import functools
+import glob
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from program import Program
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1] / "handlers" / "Server.java"
+
+
+@functools.cache
+def compiled():
+    """The class files, made once."""
+    directory = tempfile.mkdtemp(prefix="spanprof-java-")
+    try:
+        subprocess.run(["javac", "-d", directory, SOURCE], check=True, capture_output=True, timeout=60)
+        return {pathlib.Path(path).name: pathlib.Path(path).read_bytes()
+                for path in glob.glob(f"{directory}/*.class")}
+    finally:
+        shutil.rmtree(directory)
+
+
+class Java(Program):
+    name, shape = "Java httpserver", "dispatcher thread and pool of 16"
+    needs = ("java", "javac")
+    kind = "direct"
+
+    def prepare(self):
+        for name, code in compiled().items():
+            (self.dir / name).write_bytes(code)
+
+    def command(self):
+        return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", self.dir, "Server", self.port, self.kind,
+                self.dir]
+
+
+class Inner(Java):
+    name, shape, kind = "Java inner pool", "work in another pool's thread, awaited", "inner"
+
+
+class Then(Java):
+    name, shape, kind = "Java CompletableFuture", "work and answer in another pool's thread", "then"
+
+
+PROGRAMS = [Java, Inner, Then]

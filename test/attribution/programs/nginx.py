@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nginx: Lua burns in the phases of a request, so that its own phases are what is told apart."""
+import signal
+import subprocess
+
+import servers
+from program import Program
+
+MODULES = "/usr/share/nginx/modules"
+CONFIG = """
+load_module {modules}/ndk_http_module.so;
+load_module {modules}/ngx_http_lua_module.so;
+daemon off;
+{user}
+worker_processes 2;
+pid {dir}/{name}.pid;
+error_log {dir}/{name}.error notice;
+events {{ worker_connections 1024; }}
+http {{
+    access_log {dir}/{name}.access;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    keepalive_requests 1000000;
+    init_by_lua_block {{
+        local ffi = require "ffi"
+        ffi.cdef "void burn(unsigned n, unsigned us);"
+        local library = ffi.load("{dir}/libburn.so")
+        function burn(share)
+            library.burn(tonumber(ngx.var.arg_n), tonumber(ngx.var.arg_us) * share)
+        end
+    }}
+    {http}
+    server {{
+        listen 127.0.0.1:{port} {listen};
+        {server}
+        {locations}
+    }}
+}}
+"""
+CONTENT = 'location = /burn { content_by_lua_block { burn(1) ngx.say("done") } }'
+TLS = "ssl_certificate {dir}/cert.pem; ssl_certificate_key {dir}/key.pem;"
+
+
+def certificate(directory):
+    """cert.pem and key.pem, good for a day."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-keyout", directory / "key.pem", "-out", directory / "cert.pem",
+                    "-days", "1", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    (directory / "key.pem").chmod(0o644)
+
+
+class Nginx(Program):
+    name, shape = "nginx", "event loop, content phase"
+    needs = ("nginx", f"{MODULES}/ngx_http_lua_module.so")
+    quit = signal.SIGQUIT
+    listen = http = server = ""
+    locations = CONTENT
+
+    def configure(self, name, port, locations):
+        fill = {"dir": self.dir, "upstream": getattr(self, "upstream", 0)}
+        text = CONFIG.format(
+            modules=MODULES, name=name, port=port, listen=self.listen, user="user www-data;",
+            http=self.fill(self.http, fill), server=self.fill(self.server, fill),
+            locations=self.fill(locations, fill), dir=self.dir)
+        return self.write(f"{name}.conf", text)
+
+    @staticmethod
+    def fill(text, values):
+        """Not format(): Lua has braces of its own."""
+        for key, value in values.items():
+            text = text.replace("{" + key + "}", str(value))
+        return text
+
+    def argv(self, name):
+        return ["nginx", "-c", self.dir / f"{name}.conf", "-e", self.dir / f"{name}.error"]
+
+    def command(self):
+        self.configure("nginx", self.port, self.locations)
+        return self.argv("nginx")
+
+    def said(self):
+        logs = [path.read_text() for path in self.dir.glob("*.error")]
+        return super().said() + "".join(log for log in logs if "[e" in log or "[a" in log)[-2000:]
+
+
+class Static(Nginx):
+    name, shape = "nginx static", "a file, burning in header filter and log phase"
+    path = "/file"
+    locations = """location = /file {
+        root {dir}/www;
+        header_filter_by_lua_block { burn(0.6) }
+        log_by_lua_block { burn(0.4) }
+    }"""
+
+    def prepare(self):
+        (self.dir / "www").mkdir(mode=0o755)
+        (self.dir / "www" / "file").write_bytes(b"x" * 30000)
+
+
+class Timers(Nginx):
+    name, shape = "nginx timers", "burn, sleep 5 ms, burn: requests interleave on a worker"
+    locations = """location = /burn { content_by_lua_block {
+        burn(0.5) ngx.sleep(0.005) burn(0.5) ngx.say("done") } }"""
+
+
+class Body(Nginx):
+    name, shape = "nginx streaming", "four parts, each flushed, burning between"
+    locations = """location = /burn { content_by_lua_block {
+        for _ = 1, 4 do burn(0.25) ngx.say("part") ngx.flush(true) end } }"""
+
+
+class Proxy(Nginx):
+    name, shape = "nginx proxy", "before and after a pooled upstream, which burns too"
+    http = "upstream back { server 127.0.0.1:{upstream}; keepalive 32; }"
+    locations = """location = /burn {
+        access_by_lua_block { burn(0.3) }
+        header_filter_by_lua_block { burn(0.2) }
+        log_by_lua_block { burn(0.1) }
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_pass http://back;
+    }"""
+    back = 'location = /burn { content_by_lua_block { burn(0.4) ngx.say("done") } }'
+
+    def prepare(self):
+        self.upstream = servers.free_ports(["back"])["back"]
+        self.configure("back", self.upstream, self.back)
+        self.spawn(self.argv("back"))
+
+
+class ProxyFresh(Proxy):
+    name, shape = "nginx proxy, fresh", "before and after an upstream of its own, which burns too"
+    http = "upstream back { server 127.0.0.1:{upstream}; }"
+
+
+class Https(Nginx):
+    name, shape, protocol = "nginx https", "event loop, TLS", "https"
+    listen, server = "ssl", TLS
+
+    def prepare(self):
+        certificate(self.dir)
+
+
+class H2(Https):
+    name, shape, protocol, streams = "nginx h2", "event loop, TLS, 4 streams a connection", "h2", 4
+    listen = "ssl http2"
+
+
+class H2c(Nginx):
+    name, shape, protocol, streams = "nginx h2c", "event loop, 4 streams a connection", "h2c", 4
+    listen = "http2"
+
+
+PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Https, H2, H2c]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python's own servers, and those that run WSGI applications."""
+import pathlib
+import shutil
+
+from program import Program
+from programs.nginx import certificate
+
+PYTHON = "/usr/bin/python3"
+HANDLERS = pathlib.Path(__file__).resolve().parents[1] / "handlers"
+
+
+class Python(Program):
+    needs = (PYTHON,)
+    script = ""
+    options = ()
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    def prepare(self):
+        for name in HANDLERS.glob("*.py"):
+            shutil.copy2(name, self.dir)
+
+    def command(self):
+        return [PYTHON, self.dir / self.script, self.port, *self.options]
+
+
+class Threads(Python):
+    name, shape = "Python http.server", "a thread a connection"
+    script = "threads.py"
+
+
+class ThreadsTls(Threads):
+    name, shape, protocol = "Python http.server https", "a thread a connection, TLS", "https"
+
+    def prepare(self):
+        super().prepare()
+        certificate(self.dir)
+        self.options = (self.dir / "cert.pem", self.dir / "key.pem")
+
+
+class Streams(Python):
+    name, shape = "asyncio streams", "event loop, work in a later turn than the read"
+    script, options = "asyncio_server.py", ("streams",)
+
+
+class StreamsTls(Streams):
+    name, shape, protocol = "asyncio https", "event loop, TLS over memory buffers", "https"
+
+    def prepare(self):
+        super().prepare()
+        certificate(self.dir)
+        self.options = ("streams", self.dir / "cert.pem", self.dir / "key.pem")
+
+
+class Protocol(Streams):
+    name, shape, options = "asyncio Protocol", "event loop, work in the read's turn", ("protocol",)
+
+
+class Sleep(Streams):
+    name, shape, options = "asyncio sleep", "tasks that sleep and so interleave", ("sleep",)
+
+
+class Yield(Streams):
+    name, shape, options = "asyncio sleep(0)", "tasks that interleave between calls", ("yield",)
+
+
+class Executor(Streams):
+    name, shape, options = "asyncio executor", "work in a pool's thread", ("executor",)
+
+
+class Gunicorn(Python):
+    name, shape = "gunicorn sync", "two processes, one request at a time"
+    needs = ("/usr/bin/gunicorn",)
+    options = ("--worker-class", "sync")
+
+    def command(self):
+        return [PYTHON, "/usr/bin/gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", "2",
+                "--worker-tmp-dir", self.dir, "--backlog", "512", "--graceful-timeout", "2",
+                "--chdir", self.dir, *self.options, "burning:application"]
+
+
+class GunicornThreads(Gunicorn):
+    name, shape = "gunicorn gthread", "two processes, acceptor and pool of threads"
+    options = ("--worker-class", "gthread", "--threads", "16", "--keep-alive", "5")
+
+
+class Uwsgi(Python):
+    name, shape = "uWSGI", "two processes, http-socket"
+    needs = ("/usr/bin/uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")
+    options = ("--http-socket",)
+    threads = 1
+
+    def command(self):
+        return ["uwsgi", "--plugin", "python3", "--die-on-term", "--master", "--processes", "2",
+                "--threads", str(self.threads), "--listen", "100", "--disable-logging",
+                "--enable-threads", "--chdir", self.dir, "--pythonpath", self.dir, "--module",
+                "burning:application", *self.options, f"127.0.0.1:{self.port}"]
+
+
+class UwsgiRouter(Uwsgi):
+    name, shape = "uWSGI router", "an HTTP router process before workers of four threads"
+    options, threads = ("--http-keepalive", "--http"), 4
+
+
+PROGRAMS = [Threads, ThreadsTls, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
+            GunicornThreads, Uwsgi, UwsgiRouter]
