@@ -89,6 +89,7 @@ class Prefork(Apache):
 
 
 class Https(Event):
+    pending = "TLS"
     name, shape, protocol = "Apache https", "event, TLS", "https"
     modules = ("socache_shmcb", "ssl")
     more = """
@@ -126,7 +127,6 @@ class Cgi(Prefork):
     modules = ("alias", "cgi", "env")
     path = "/cgi/burn_cgi"
     more = "ScriptAlias /cgi/ {dir}/cgi/\nPassEnv LD_PRELOAD\n"
-    exception = "a CGI program gets its context in HTTP_TRACEPARENT, not over a connection"
 
     def prepare(self):
         super().prepare()

@@ -11,6 +11,7 @@ BIN = "/usr/lib/postgresql/15/bin"
 
 
 class Postgres(Program):
+    pending = "contexts in statements"
     name, shape, protocol = "PostgreSQL", "a process a connection, comment in a simple query", "pg"
     needs = (f"{BIN}/postgres", f"{BIN}/initdb")
     quit = signal.SIGINT  # fast

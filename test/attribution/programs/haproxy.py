@@ -30,6 +30,7 @@ end)
 
 
 class Haproxy(Program):
+    pending = "requests that interleave"
     name, shape = "HAProxy", "event loop of two threads, Lua service"
     needs = ("haproxy",)
     threads = 2

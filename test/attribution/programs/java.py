@@ -39,6 +39,7 @@ class Java(Program):
 
 
 class Inner(Java):
+    pending = "a pool's thread"
     name, shape, kind = "Java inner pool", "work in another pool's thread, awaited", "inner"
 
 

@@ -101,6 +101,7 @@ class Static(Nginx):
 
 
 class Timers(Nginx):
+    pending = "requests that interleave"
     name, shape = "nginx timers", "burn, sleep 5 ms, burn: requests interleave on a worker"
     locations = """location = /burn { content_by_lua_block {
         burn(0.5) ngx.sleep(0.005) burn(0.5) ngx.say("done") } }"""
@@ -113,6 +114,7 @@ class Body(Nginx):
 
 
 class Proxy(Nginx):
+    pending = "a fresh upstream"
     name, shape = "nginx proxy", "before and after a pooled upstream, which burns too"
     http = "upstream back { server 127.0.0.1:{upstream}; keepalive 32; }"
     locations = """location = /burn {
@@ -137,6 +139,7 @@ class ProxyFresh(Proxy):
 
 
 class Https(Nginx):
+    pending = "TLS"
     name, shape, protocol = "nginx https", "event loop, TLS", "https"
     listen, server = "ssl", TLS
 
@@ -150,6 +153,7 @@ class H2(Https):
 
 
 class H2c(Nginx):
+    pending = "HTTP/2"
     name, shape, protocol, streams = "nginx h2c", "event loop, 4 streams a connection", "h2c", 4
     listen = "http2"
 

@@ -27,10 +27,12 @@ class Pool(Node):
 
 
 class Timer(Node):
+    pending = "requests that interleave"
     name, shape, kind = "Node timers", "requests that interleave by timers", "timer"
 
 
 class Immediate(Node):
+    pending = "requests that interleave"
     name, shape, kind = "Node setImmediate", "requests that interleave between calls", "immediate"
 
 

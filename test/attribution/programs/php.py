@@ -17,7 +17,7 @@ group = www-data
 listen = 127.0.0.1:{port}
 listen.backlog = 511
 pm = static
-pm.max_children = 4
+pm.max_children = 8
 access.log = {dir}/fpm.access
 php_admin_value[ffi.enable] = true
 php_admin_value[opcache.enable] = 1
@@ -29,6 +29,7 @@ $ffi = FFI::cdef("void burn(unsigned n, unsigned us);", "{dir}/libburn.so");
 
 
 class Fpm(nginx.Nginx):
+    pending = "FastCGI"
     name, shape = "PHP-FPM", "FastCGI from nginx, a process a request"
     needs = ("nginx", "php-fpm8.2", *nginx.Nginx.needs)
     keep = ""
@@ -55,7 +56,7 @@ class Fpm(nginx.Nginx):
 
 class FpmKeep(Fpm):
     name, shape, keep = "PHP-FPM, kept connections", "FastCGI from nginx, many requests a connection", \
-        "keepalive 4;"
+        "keepalive 2;"
 
 
 class FpmFinish(Fpm):

@@ -30,6 +30,7 @@ class Threads(Python):
 
 
 class ThreadsTls(Threads):
+    pending = "TLS"
     name, shape, protocol = "Python http.server https", "a thread a connection, TLS", "https"
 
     def prepare(self):
@@ -44,6 +45,7 @@ class Streams(Python):
 
 
 class StreamsTls(Streams):
+    pending = "TLS"
     name, shape, protocol = "asyncio https", "event loop, TLS over memory buffers", "https"
 
     def prepare(self):
@@ -57,14 +59,17 @@ class Protocol(Streams):
 
 
 class Sleep(Streams):
+    pending = "requests that interleave"
     name, shape, options = "asyncio sleep", "tasks that sleep and so interleave", ("sleep",)
 
 
 class Yield(Streams):
+    pending = "requests that interleave"
     name, shape, options = "asyncio sleep(0)", "tasks that interleave between calls", ("yield",)
 
 
 class Executor(Streams):
+    pending = "a pool's thread"
     name, shape, options = "asyncio executor", "work in a pool's thread", ("executor",)
 
 
@@ -88,10 +93,10 @@ class Uwsgi(Python):
     name, shape = "uWSGI", "two processes, http-socket"
     needs = ("/usr/bin/uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")
     options = ("--http-socket",)
-    threads = 1
+    plugins, threads = "python3", 1
 
     def command(self):
-        return ["uwsgi", "--plugin", "python3", "--die-on-term", "--master", "--processes", "2",
+        return ["uwsgi", "--plugin", self.plugins, "--die-on-term", "--master", "--processes", "2",
                 "--threads", str(self.threads), "--listen", "100", "--disable-logging",
                 "--enable-threads", "--chdir", self.dir, "--pythonpath", self.dir, "--module",
                 "burning:application", *self.options, f"127.0.0.1:{self.port}"]
@@ -99,7 +104,7 @@ class Uwsgi(Python):
 
 class UwsgiRouter(Uwsgi):
     name, shape = "uWSGI router", "an HTTP router process before workers of four threads"
-    options, threads = ("--http-keepalive", "--http"), 4
+    options, plugins, threads = ("--http",), "python3,http", 4
 
 
 PROGRAMS = [Threads, ThreadsTls, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
