@@ -199,7 +199,8 @@ check: unit checks
 
 # The attribution matrix: a library to burn CPU in, its ways into programs, and a client.
 attribution_dir := $(B)/attribution
-attribution_bin := $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_pg.so burn_cgi load)
+attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
+attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_pg.so burn_cgi load)
 PG_INCLUDE ?= $(shell pg_config --includedir-server 2>/dev/null)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c
@@ -220,11 +221,15 @@ $(attribution_dir)/load: $(wildcard test/attribution/load/*.[ch])
 	$(call say,LOAD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -o $@ $(filter %.c,$^) -lnghttp2 -lssl -lcrypto -lpthread
+$(attribution_dir)/shape_%: test/attribution/shapes/%.c test/attribution/shapes/serve.c $(attribution_dir)/libburn.so
+	$(call say,SHAPE,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -o $@ $(filter %.c,$^) -L$(@D) -lburn -Wl,-rpath,'$$ORIGIN' \
+		-Wl,--as-needed -luring -lnghttp2 -lpthread
 attribution-programs: $(attribution_bin)
 .PHONY: attribution-programs
 
 attribution: all programs attribution-programs
-	$(Q)$(PYTHON) test/attribution/matrix.py
+	$(Q)$(PYTHON) test/attribution/matrix.py --write
 
 integration: all programs attribution-programs
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all

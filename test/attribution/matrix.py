@@ -3,8 +3,8 @@
 """The attribution matrix: runs every program under every load, prints each cell, and writes the table
 between the marks of docs/attribution.md.
 
-    matrix.py [NAME...]       programs whose name holds one of NAMEs (the table is written without any)
-    ATTRIBUTION=quick         one load for each program instead of all
+    matrix.py [--write] [NAME...]   programs whose name holds one of NAMEs; --write: the document
+    ATTRIBUTION=quick               one load for each program instead of all
 """
 import importlib
 import json
@@ -34,7 +34,7 @@ def programs():
 
 
 def loads(kind, quick):
-    wanted = [QUICK] if quick else FULL
+    wanted = [QUICK] if quick or kind.one_load else FULL
     return [load for load in wanted if load.slots <= kind.most]
 
 
@@ -125,7 +125,8 @@ def measure(kind, quick, built):
     return outcomes
 
 
-def main(names):
+def main(arguments):
+    write, names = "--write" in arguments, [name for name in arguments if name != "--write"]
     quick = os.environ.get("ATTRIBUTION", "full") == "quick"
     chosen = [kind for kind in programs()
               if not names or any(name.lower() in kind.name.lower() for name in names)]
@@ -136,7 +137,7 @@ def main(names):
         shutil.rmtree(built.dir, ignore_errors=True)
     save(results, program.BUILT.parent / "attribution.json")
     print(f"\n{table(results)}\n\n{time.monotonic() - begin:.0f} s")
-    if not names and not quick:
+    if write:
         write_document(results)
 
 

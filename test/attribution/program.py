@@ -32,6 +32,9 @@ class Program:
     path = "/burn"
     needs = ()            # files, or commands
     most = 256            # slots that it serves at a time
+    one_load = False      # not all of the matrix's loads
+    factor = 1            # of what a request costs
+    tolerance = 0.25      # of the CPU time asked for and that in the profile
     quit = signal.SIGTERM
     user = None           # a name; else ours
     exception = ""        # why it is below what others must reach, which precision and recall then say
@@ -155,7 +158,7 @@ def ask(program, load):
     """The load's last line."""
     streams = min(program.streams, load.slots)
     command = [BUILT / "load", "-p", program.protocol, "-c", load.slots, "-m", streams, "-t", load.mode,
-               "-k", load.close, "-s", load.seconds, "-b", load.cpu_ms, program.port, program.path]
+               "-k", load.close, "-s", load.seconds, "-x", program.factor, "-b", load.cpu_ms, program.port, program.path]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=90, check=False)
     if not re.match(r"answered \d+", done.stdout):
         raise hosts.HostError(f"load: {done.returncode} {done.stdout} {done.stderr}")

@@ -23,6 +23,7 @@ struct load load = {.host = "127.0.0.1", .path = "/burn", .prefix = "5ba17ace", 
 			    .slots = 16, .streams = 1, .mode = MODE_HALF};
 static double seconds = 4;
 static unsigned long budget_us = 2500000;
+static unsigned factor = 1; /* of the requests' cost */
 static void (*run)(unsigned, unsigned) = http1_run;
 
 static struct timespec start;
@@ -62,7 +63,7 @@ bool slot_next(struct slot *slot, struct ask *ask)
 	unsigned parity = slot->turn & 1;
 
 	ask->n = 2 * slot->index + parity;
-	ask->us = cost(ask->n);
+	ask->us = cost(ask->n) * factor;
 	if (atomic_load(&traced_us) + atomic_load(&untraced_us) >= budget_us || elapsed() > seconds ||
 	    atomic_load(&failed) > 100)
 		return false;
@@ -121,7 +122,7 @@ static void choose_mode(const char *name)
 
 static void options(int argc, char **argv)
 {
-	for (int option; (option = getopt(argc, argv, "p:c:t:s:b:k:m:P:u:")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "p:c:t:s:b:k:m:P:u:x:")) != -1;) {
 		if (option == 'p')
 			choose_protocol(optarg);
 		else if (option == 'c')
@@ -138,6 +139,8 @@ static void options(int argc, char **argv)
 			load.streams = (unsigned)atoi(optarg);
 		else if (option == 'P')
 			load.prefix = optarg;
+		else if (option == 'x')
+			factor = (unsigned)atoi(optarg);
 		else if (option == 'u')
 			load.user = optarg;
 		else
@@ -145,7 +148,7 @@ static void options(int argc, char **argv)
 	}
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
 		fprintf(stderr, "usage: load [-p http|https|h2|h2c|grpc|pg|pgx] [-c slots] [-m streams] "
-				"[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] PORT [PATH]\n");
+				"[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost factor] PORT [PATH]\n");
 		exit(2);
 	}
 	load.port = atoi(argv[optind]);

@@ -103,9 +103,18 @@ class Uwsgi(Python):
 
 
 class UwsgiRouter(Uwsgi):
+    pending = "the uwsgi protocol"
     name, shape = "uWSGI router", "an HTTP router process before workers of four threads"
     options, plugins, threads = ("--http",), "python3,http", 4
 
 
+class Grpc(Python):
+    name, shape, protocol = "gRPC in Python", "the core's threads read, a pool's thread works", "grpc"
+    streams, path = 4, "/burn.Burn/Burn"
+    needs = ("/usr/lib/python3/dist-packages/grpc",)
+    script = "grpc_server.py"
+    pending = "HTTP/2"
+
+
 PROGRAMS = [Threads, ThreadsTls, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
-            GunicornThreads, Uwsgi, UwsgiRouter]
+            GunicornThreads, Uwsgi, UwsgiRouter, Grpc]

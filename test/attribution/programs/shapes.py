@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small servers in C, each a shape of its own: shapes/*.c."""
+from program import BUILT, Program
+
+
+class Shape(Program):
+    argv = ()
+
+    @classmethod
+    def missing(cls):
+        return None if (BUILT / cls.argv[0]).exists() else f"{cls.argv[0]} was not built"
+
+    def command(self):
+        return [self.dir / self.argv[0], self.port, *self.argv[1:]]
+
+
+def shape(name, what, *argv, **more):
+    return type("Shape", (Shape,), {"name": name, "shape": what, "argv": argv, **more})
+
+
+INTERLEAVE = "requests that interleave"
+READERS = ("readv", "recvmsg", "recvmmsg", "recvfrom", "peek", "bytes", "stdio")
+WRITERS = ("writev", "sendmsg", "sendmmsg", "sendto", "sendfile", "splice", "stdio", "dprintf")
+INSIDE = "libc's own calls pass no symbol; an answer that is not seen leaves the next request unlabelled"
+UNSEEN = {"stdio": {"recall": 0, "exception": INSIDE}, "dprintf": {"recall": 0, "exception": INSIDE},
+          **{name: {"pending": f"{name} is not seen"} for name in ("recvmmsg", "sendmmsg", "splice")}}
+WAYS = {"thread": "a thread", "fork": "a forked process", "spawn": "posix_spawn of a shell",
+        "system": "system()", "popen": "popen()"}
+
+PROGRAMS = [
+    shape("pool of connections", "the loop hands out connections; workers read, work, write",
+          "shape_pool", "connections"),
+    shape("pool of jobs", "the loop reads, workers work and write", "shape_pool", "jobs"),
+    shape("pool, returned", "the loop reads and writes, workers only work", "shape_pool", "returned",
+          pending="a pool's thread"),
+    shape("passed descriptors", "accepted in one process, passed by SCM_RIGHTS", "shape_passed",
+          pending="passed descriptors"),
+    shape("coroutines", "swapcontext where a call would block", "shape_coroutines", "calls"),
+    shape("coroutines, anywhere", "swapcontext also amid work", "shape_coroutines", "anywhere",
+          pending=INTERLEAVE),
+    *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, one_load=True,
+            factor=10, tolerance=0.5) for name, what in WAYS.items()),
+    shape("outlives its connection", "answered and closed before most of the work", "shape_outlives"),
+    *(shape(f"reads by {name}", "a thread a connection", "shape_calls", name, "sendto", one_load=True,
+            **UNSEEN.get(name, {})) for name in READERS),
+    *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
+            **UNSEEN.get(name, {})) for name in WRITERS),
+    shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
+          exception="io_uring makes no call that could be seen, so nothing is labelled"),
+    shape("libnghttp2", "a thread a connection, 4 streams worked on in turn", "shape_h2",
+          protocol="h2c", streams=4, pending="HTTP/2"),
+]
