@@ -59,6 +59,8 @@ def cell(outcomes):
         return "not run"
     precision = worst(o.score.precision for o in outcomes)
     recall = worst(o.score.recall for o in outcomes)
+    if not any(o.score.samples for o in outcomes):
+        return f"{sum(o.score.outside for o in outcomes) / 1e9:.2f} s labelled"
     if precision is None and recall is None:
         return "0 labelled"
     return " / ".join("-" if v is None else f"{100 * v:.1f}" for v in (precision, recall))

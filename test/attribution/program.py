@@ -32,6 +32,7 @@ class Program:
     path = "/burn"
     needs = ()            # files, or commands
     most = 256            # slots that it serves at a time
+    burns = True          # in burn functions; else all of its time is nobody's
     one_load = False      # not all of the matrix's loads
     factor = 1            # of what a request costs
     tolerance = 0.25      # of the CPU time asked for and that in the profile

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// node server.js PORT direct|file|pool|timer|immediate: what a handler does before it answers.
+// node server.js PORT direct|file|pool|timer|immediate|proxy [UPSTREAM], or PORT https|h2c: what a handler
+// does before it answers, and how it is asked.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
 const http = require('http');
+const http2 = require('http2');
+const https = require('https');
 const path = require('path');
 const burn = require(path.join(__dirname, 'burn.node'));
 
 const kind = process.argv[3];
+const agent = new http.Agent({ keepAlive: true });
 
 function slices(n, us, left, next, done) {
 	burn(n, us / 4);
@@ -38,15 +42,39 @@ const handlers = {
 	timer(n, us, done) {
 		slices(n, us, 4, (f) => setTimeout(f, 2), done);
 	},
+	proxy(n, us, done, request) {
+		burn(n, us * 0.3);
+		http.get({ port: process.argv[4], path: request.url, headers: request.headers, agent }, (answer) => {
+			answer.resume();
+			answer.on('end', () => {
+				burn(n, us * 0.3);
+				done();
+			});
+		});
+	},
+	upstream(n, us, done) {
+		burn(n, us * 0.4);
+		done();
+	},
 	immediate(n, us, done) {
 		slices(n, us, 4, setImmediate, done);
 	},
 };
 
-http.createServer({ keepAliveTimeout: 20000 }, (request, response) => {
+function serve(request, response) {
 	const found = /n=(\d+)&us=(\d+)/.exec(request.url);
-	handlers[kind](Number(found[1]), Number(found[2]), () => {
+	(handlers[kind] || handlers.direct)(Number(found[1]), Number(found[2]), () => {
 		response.setHeader('Content-Length', 5);
 		response.end('done\n');
-	});
-}).listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 511 });
+	}, request);
+}
+
+function server() {
+	if (kind === 'h2c')
+		return http2.createServer(serve);
+	if (kind !== 'https')
+		return http.createServer({ keepAliveTimeout: 20000 }, serve);
+	return https.createServer({ key: fs.readFileSync('key.pem'), cert: fs.readFileSync('cert.pem') }, serve);
+}
+
+server().listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 511 });

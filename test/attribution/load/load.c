@@ -107,6 +107,8 @@ static void choose_protocol(const char *name)
 		run = grpc_run;
 	else if (!strcmp(name, "pg"))
 		run = postgres_run;
+	else if (!strcmp(name, "redis"))
+		run = redis_run;
 	else if (!strcmp(name, "pgx"))
 		run = postgres_extended_run;
 }
@@ -147,7 +149,7 @@ static void options(int argc, char **argv)
 			exit(2);
 	}
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
-		fprintf(stderr, "usage: load [-p http|https|h2|h2c|grpc|pg|pgx] [-c slots] [-m streams] "
+		fprintf(stderr, "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|redis] [-c slots] [-m streams] "
 				"[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost factor] PORT [PATH]\n");
 		exit(2);
 	}

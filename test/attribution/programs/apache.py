@@ -32,7 +32,7 @@ KeepAliveTimeout 5
     Options +ExecCGI
 </Directory>
 DocumentRoot {dir}/www
-LuaMapHandler /burn {dir}/handler.lua
+LuaMapHandler ^/burn$ {dir}/handler.lua
 {more}
 """
 HANDLER = """
@@ -123,7 +123,9 @@ class Proxy(Event):
 
 
 class Cgi(Prefork):
+    pending = "an exec within a request"
     name, shape = "Apache CGI", "a process a request, by fork and exec"
+    factor, tolerance, one_load = 10, 0.5, True
     modules = ("alias", "cgi", "env")
     path = "/cgi/burn_cgi"
     more = "ScriptAlias /cgi/ {dir}/cgi/\nPassEnv LD_PRELOAD\n"

@@ -58,4 +58,14 @@ class Sleeps(Postgres):
     name, shape, path = "PostgreSQL sleep", "burn, pg_sleep, burn in one query", "sleeper"
 
 
-PROGRAMS = [Postgres, Extended, Sleeps]
+class Redis(Program):
+    name, shape, protocol = "redis", "values that look like request heads; nobody tells it any context", "redis"
+    needs = ("redis-server",)
+    burns, one_load = False, True
+
+    def command(self):
+        return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--dir", self.dir]
+
+
+PROGRAMS = [Postgres, Extended, Sleeps, Redis]

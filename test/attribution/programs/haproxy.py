@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HAProxy: a service in Lua that burns, on two threads of which Lua itself runs on one at a time."""
+import servers
 from program import Program
 
 CONFIG = """
@@ -27,6 +28,18 @@ core.register_service("burn", "http", function(applet)
     applet:send("done\\n")
 end)
 """
+ACTIONS = """
+local burn = package.loadlib("{dir}/burn_lua.so", "burn_lua")
+core.register_action("before", {"http-req"}, function(txn)
+    local n, us = txn.sf:query():match("n=(%d+)&us=(%d+)")
+    txn:set_priv({n, us})
+    burn(n, us * 0.3)
+end)
+core.register_action("after", {"http-res"}, function(txn)
+    local asked = txn:get_priv()
+    burn(asked[1], asked[2] * 0.3)
+end)
+"""
 
 
 class Haproxy(Program):
@@ -48,4 +61,31 @@ class Yield(Haproxy):
     work = "for _ = 1, 4 do burn(n, us / 4) core.yield() end"
 
 
-PROGRAMS = [Haproxy, Yield]
+class Proxy(Haproxy):
+    name, shape = "HAProxy proxy", "Lua actions before and after a second HAProxy, which works too"
+    front = """
+    http-request lua.before
+    http-response lua.after
+    default_backend back
+backend back
+    http-reuse safe
+    server back 127.0.0.1:{upstream}
+"""
+
+    def prepare(self):
+        self.upstream = servers.free_ports(["back"])["back"]
+        work = "burn(n, us * 0.4)"
+        self.write("back.lua", SERVICE.replace("{dir}", str(self.dir)).replace("{work}", work))
+        self.spawn(["haproxy", "-db", "-f", self.write("back.cfg", CONFIG.format(
+            dir=self.dir, port=self.upstream, threads=self.threads, each="-per-thread")
+            .replace("service.lua", "back.lua"))])
+
+    def command(self):
+        self.write("service.lua", ACTIONS.replace("{dir}", str(self.dir)))
+        text = CONFIG.format(dir=self.dir, port=self.port, threads=self.threads, each="-per-thread")
+        text = text.replace("    http-request use-service lua.burn\n",
+                            self.front.format(upstream=self.upstream))
+        return ["haproxy", "-db", "-f", self.write("haproxy.cfg", text)]
+
+
+PROGRAMS = [Haproxy, Yield, Proxy]

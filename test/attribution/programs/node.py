@@ -3,7 +3,9 @@
 import pathlib
 import shutil
 
+import servers
 from program import Program
+from programs.nginx import certificate
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "handlers" / "server.js"
 
@@ -36,4 +38,32 @@ class Immediate(Node):
     name, shape, kind = "Node setImmediate", "requests that interleave between calls", "immediate"
 
 
-PROGRAMS = [Node, File, Pool, Timer, Immediate]
+class Proxy(Node):
+    pending = "a fresh upstream"
+    name, shape, kind = "Node proxy", "work before and after another Node's answer, which works too", "proxy"
+
+    def prepare(self):
+        shutil.copy2(SCRIPT, self.dir)
+        self.upstream = servers.free_ports(["upstream"])["upstream"]
+        self.spawn([shutil.which("node"), self.dir / "server.js", self.upstream, "upstream"])
+
+    def command(self):
+        return [*super().command(), self.upstream]
+
+
+class Https(Node):
+    name, shape, kind, protocol = "Node https", "event loop, OpenSSL linked into the program", "https", "https"
+    recall = 0
+    exception = "OpenSSL's functions are the executable's own: calls of them cannot be taken"
+
+    def prepare(self):
+        certificate(self.dir)
+
+
+class H2c(Node):
+    name, shape, kind, protocol = "Node h2c", "event loop, 4 streams a connection", "h2c", "h2c"
+    streams = 4
+    pending = "HTTP/2"
+
+
+PROGRAMS = [Node, File, Pool, Timer, Immediate, Proxy, Https, H2c]
