@@ -199,9 +199,10 @@ check: unit checks
 
 # The attribution matrix: a library to burn CPU in, its ways into programs, and a client.
 attribution_dir := $(B)/attribution
+PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
-attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_pg.so burn_cgi load)
-PG_INCLUDE ?= $(shell pg_config --includedir-server 2>/dev/null)
+attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_cgi load) \
+	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c
 	$(call say,BURN,$@)

@@ -15,7 +15,7 @@ class Load:
     slots: int = 16
     mode: str = "half"
     close: int = 0  # per cent of the requests that end their connection
-    seconds: float = 6
+    seconds: float = 10
     cpu_ms: int = 2600
 
     def __str__(self):

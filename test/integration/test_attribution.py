@@ -10,10 +10,36 @@ from hosts import build  # noqa: F401
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "attribution"))
 
 import matrix  # noqa: E402
+import minipprof  # noqa: E402
 import program  # noqa: E402
-from score import QUICK  # noqa: E402
+from score import PREFIX, QUICK, Load, score  # noqa: E402
 
 ENOUGH = 300  # samples in burn functions; fewer would make single ones decide
+
+
+def label(number, turn, span_turn=None):
+    """Of request number turn of a burn function."""
+    span_turn = turn if span_turn is None else span_turn
+    return {"trace_id": f"{PREFIX}{number:04x}{0xa77:012x}{turn:08x}",
+            "span_id": f"b{number:03x}{span_turn:012x}"}
+
+
+def test_the_measure_counts_each_kind_of_sample_once():
+    """Of slots 0 and 1 with two functions each, the first carries contexts."""
+    samples = [(("main", "burn_000"), (1, 1), label(0, 6)),                # right
+               (("main", "burn_001", "clock"), (1, 2), label(1, 7)),       # right
+               (("main", "burn_000"), (1, 4), label(1, 7)),                # wrong
+               (("main", "burn_000"), (1, 8), label(0, 6, span_turn=7)),   # wrong: another's span
+               (("main", "burn_001"), (1, 16), {}),                        # missing
+               (("main", "burn_002"), (1, 32), label(0, 6)),               # stray
+               (("main", "burn_003"), (1, 64), {}),                        # clean
+               (("main", "write"), (1, 128), label(0, 6)),                 # outside
+               (("main", "[ended between ticks]"), (1, 256), {})]          # other
+    got = score([minipprof.decode(minipprof.encode(samples))], Load(2, "half"))
+    assert (got.right, got.wrong, got.missing, got.stray, got.clean, got.outside, got.other) == \
+        (3, 12, 16, 32, 64, 128, 256)
+    assert got.samples == 7
+    assert (got.precision, got.recall, got.stray_share) == (3 / 47, 3 / 31, 32 / 96)
 
 
 def parameters():

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libburn - the ground truth of the attribution matrix. burn(n, us) burns CPU in a function of n's own,
- * so that whatever the profiler says of a sample, its stack tells which request it was taken in.
+ * libburn - the ground truth of the attribution matrix. burn(n, us) burns CPU in a function of n's
+ * own, so that whatever the profiler says of a sample, its stack tells which request it was taken
+ * in.
  */
 #include <stdint.h>
 #include <time.h>
@@ -29,20 +30,23 @@ static inline __attribute__((always_inline)) void spin(unsigned seed, unsigned u
 	} while (cpu_ns() < end);
 }
 
-/* The seed keeps the compiler from folding equal bodies; the barrier makes each a frame of its own. */
-#define ONE(n)                                                                \
-	__attribute__((noinline, noclone)) void burn_##n(unsigned us);        \
-	__attribute__((noinline, noclone)) void burn_##n(unsigned us)         \
-	{                                                                     \
-		spin(1##n, us);                                               \
-		__asm__ volatile("" : : : "memory");                          \
+/* The seed keeps the compiler from folding equal bodies; the barrier makes each a frame of its own.
+ */
+#define ONE(n)                                                                                     \
+	__attribute__((noinline, noclone)) void burn_##n(unsigned us);                             \
+	__attribute__((noinline, noclone)) void burn_##n(unsigned us)                              \
+	{                                                                                          \
+		spin(1##n, us);                                                                    \
+		__asm__ volatile("" : : : "memory");                                               \
 	}
 #define TEN(m, n) m(n##0) m(n##1) m(n##2) m(n##3) m(n##4) m(n##5) m(n##6) m(n##7) m(n##8) m(n##9)
-#define HUNDRED(m, n) \
-	TEN(m, n##0) TEN(m, n##1) TEN(m, n##2) TEN(m, n##3) TEN(m, n##4) TEN(m, n##5) TEN(m, n##6) \
-	TEN(m, n##7) TEN(m, n##8) TEN(m, n##9)
-#define ALL(m)                                                                                      \
-	HUNDRED(m, 0) HUNDRED(m, 1) HUNDRED(m, 2) HUNDRED(m, 3) HUNDRED(m, 4) TEN(m, 50) m(510) m(511)
+#define HUNDRED(m, n)                                                                              \
+	TEN(m, n##0)                                                                               \
+	TEN(m, n##1) TEN(m, n##2) TEN(m, n##3) TEN(m, n##4) TEN(m, n##5) TEN(m, n##6) TEN(m, n##7) \
+	    TEN(m, n##8) TEN(m, n##9)
+#define ALL(m)                                                                                     \
+	HUNDRED(m, 0)                                                                              \
+	HUNDRED(m, 1) HUNDRED(m, 2) HUNDRED(m, 3) HUNDRED(m, 4) TEN(m, 50) m(510) m(511)
 
 ALL(ONE)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* require("burn.node")(n, us). Node-API's few functions are declared here: its headers need not be there. */
+/* require("burn.node")(n, us). Node-API's few functions are declared here: its headers need not be
+ * there. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,8 @@ static napi_value call(napi_env env, napi_info info)
 	uint32_t n = 0, us = 0;
 
 	if (napi_get_cb_info(env, info, &count, args, NULL, NULL) == 0 && count == 2 &&
-	    napi_get_value_uint32(env, args[0], &n) == 0 && napi_get_value_uint32(env, args[1], &us) == 0)
+	    napi_get_value_uint32(env, args[0], &n) == 0 &&
+	    napi_get_value_uint32(env, args[1], &us) == 0)
 		burn(n, us);
 	return NULL;
 }

@@ -9,6 +9,7 @@ from burning import burn, wanted
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: no wait for an acknowledgement
 
     def do_GET(self):
         burn(*wanted(self.path))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1, one request at a time on a connection that is kept alive unless the request or the server ends it. */
+/* HTTP/1.1, one request at a time on a connection that is kept alive unless the request or the
+ * server ends it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,8 @@ static bool skip_chunks(struct reader *reader)
 	return true;
 }
 
-/* The status; 0 if the connection ended before it, -1 if it did within. *kept: another request may follow. */
+/* The status; 0 if the connection ended before it, -1 if it did within. *kept: another request may
+ * follow. */
 static int answer(struct reader *reader, bool *kept)
 {
 	char line[1024];
@@ -102,7 +104,8 @@ static int answer(struct reader *reader, bool *kept)
 
 static size_t head(char *text, size_t size, const struct ask *ask)
 {
-	int n = snprintf(text, size, "GET %s?n=%u&us=%u HTTP/1.1\r\nHost: localhost\r\n", load.path, ask->n, ask->us);
+	int n = snprintf(text, size, "GET %s?n=%u&us=%u HTTP/1.1\r\nHost: localhost\r\n", load.path,
+			 ask->n, ask->us);
 
 	if (ask->traceparent[0])
 		n += snprintf(text + n, size - (size_t)n, "traceparent: %s\r\n", ask->traceparent);

@@ -24,7 +24,8 @@ struct connection {
 
 static void set(nghttp2_nv *field, const char *name, const char *value)
 {
-	*field = (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
+	*field = (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value),
+			      NGHTTP2_NV_FLAG_NONE};
 }
 
 static ssize_t body(nghttp2_session *session, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
@@ -45,7 +46,8 @@ static ssize_t body(nghttp2_session *session, int32_t id, uint8_t *to, size_t ro
 /* A gRPC message: no compression, its length, its bytes. */
 static void make_body(struct stream *stream, const struct ask *ask)
 {
-	int n = snprintf((char *)stream->body + 5, sizeof(stream->body) - 5, "%u %u", ask->n, ask->us);
+	int n =
+	    snprintf((char *)stream->body + 5, sizeof(stream->body) - 5, "%u %u", ask->n, ask->us);
 
 	memset(stream->body, 0, 4);
 	stream->body[4] = (unsigned char)n;
@@ -79,15 +81,15 @@ static bool submit(struct connection *connection, struct stream *stream)
 	if (ask.traceparent[0])
 		set(&fields[n++], "traceparent", ask.traceparent);
 	stream->status = stream->grpc_status = 0;
-	if (nghttp2_submit_request(connection->session, NULL, fields, n, connection->grpc ? &provider : NULL,
-				   stream) < 0)
+	if (nghttp2_submit_request(connection->session, NULL, fields, n,
+				   connection->grpc ? &provider : NULL, stream) < 0)
 		return false;
 	connection->open++;
 	return true;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t n,
-		     const uint8_t *value, size_t size, uint8_t flags, void *user)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t n, const uint8_t *value, size_t size, uint8_t flags, void *user)
 {
 	struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
@@ -119,7 +121,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
 	return 0;
 }
 
-static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t n, int flags, void *user)
+static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t n, int flags,
+		       void *user)
 {
 	struct connection *connection = user;
 

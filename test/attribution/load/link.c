@@ -48,7 +48,8 @@ bool link_open(struct link *link, const char *alpn)
 	link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
 	setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(link->fd, (struct sockaddr *)&to, sizeof(to)) == 0 && (!load.tls || secure(link, alpn)))
+	if (connect(link->fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+	    (!load.tls || secure(link, alpn)))
 		return true;
 	link_close(link);
 	return false;

@@ -19,8 +19,13 @@
 
 #define SLOTS_MAX 256
 
-struct load load = {.host = "127.0.0.1", .path = "/burn", .prefix = "5ba17ace", .user = "postgres",
-			    .slots = 16, .streams = 1, .mode = MODE_HALF};
+struct load load = {.host = "127.0.0.1",
+		    .path = "/burn",
+		    .prefix = "5ba17ace",
+		    .user = "postgres",
+		    .slots = 16,
+		    .streams = 1,
+		    .mode = MODE_HALF};
 static double seconds = 4;
 static unsigned long budget_us = 2500000;
 static unsigned factor = 1; /* of the requests' cost */
@@ -55,7 +60,7 @@ static bool carries(unsigned index, unsigned parity)
 /* One to six milliseconds, each function its own. */
 static unsigned cost(unsigned n)
 {
-	return 1000 + n * 7919 % 5001;
+	return 1000 + (n + 3) * 7919 % 5001;
 }
 
 bool slot_next(struct slot *slot, struct ask *ask)
@@ -64,15 +69,17 @@ bool slot_next(struct slot *slot, struct ask *ask)
 
 	ask->n = 2 * slot->index + parity;
 	ask->us = cost(ask->n) * factor;
-	if (atomic_load(&traced_us) + atomic_load(&untraced_us) >= budget_us || elapsed() > seconds ||
-	    atomic_load(&failed) > 100)
+	if (atomic_load(&traced_us) + atomic_load(&untraced_us) >= budget_us ||
+	    elapsed() > seconds || atomic_load(&failed) > 100)
 		return false;
-	/* Shares of the connections' lives, not of the requests' kinds: by a turn that both kinds share. */
+	/* Shares of the connections' lives, not of the requests' kinds: by a turn that both kinds
+	 * share. */
 	ask->close = (slot->turn / 2 * 37 + slot->index * 13) % 100 < load.close_percent && parity;
 	ask->traceparent[0] = 0;
 	if (carries(slot->index, parity))
-		snprintf(ask->traceparent, sizeof(ask->traceparent), "00-%.8s%04x%012x%08x-b%03x%012x-01",
-			 load.prefix, ask->n, 0xa77u, slot->turn, ask->n, slot->turn);
+		snprintf(ask->traceparent, sizeof(ask->traceparent),
+			 "00-%.8s%04x%012x%08x-b%03x%012x-01", load.prefix, ask->n, 0xa77u,
+			 slot->turn, ask->n, slot->turn);
 	atomic_fetch_add(ask->traceparent[0] ? &traced_us : &untraced_us, ask->us);
 	slot->turn++;
 	return true;
@@ -149,8 +156,11 @@ static void options(int argc, char **argv)
 			exit(2);
 	}
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
-		fprintf(stderr, "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|redis] [-c slots] [-m streams] "
-				"[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost factor] PORT [PATH]\n");
+		fprintf(
+		    stderr,
+		    "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|redis] [-c slots] [-m streams] "
+		    "[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost "
+		    "factor] PORT [PATH]\n");
 		exit(2);
 	}
 	load.port = atoi(argv[optind]);
@@ -175,7 +185,7 @@ int main(int argc, char **argv)
 			exit(1);
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-	printf("answered %lu failed %lu seconds %.3f traced_us %lu untraced_us %lu\n", answered, failed,
-	       elapsed(), traced_us, untraced_us);
+	printf("answered %lu failed %lu seconds %.3f traced_us %lu untraced_us %lu\n", answered,
+	       failed, elapsed(), traced_us, untraced_us);
 	return 0;
 }

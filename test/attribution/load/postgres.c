@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PostgreSQL's protocol, version 3: the context stands in a comment of the statement (sqlcommenter). */
+/* PostgreSQL's protocol, version 3: the context stands in a comment of the statement
+ * (sqlcommenter). */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +92,8 @@ static bool enter(struct link *link)
 
 static void statement(char *text, size_t size, const struct ask *ask)
 {
-	int n = snprintf(text, size, "SELECT %s(%u, %u)", load.path[0] == '/' ? load.path + 1 : load.path, ask->n,
-			 ask->us);
+	int n = snprintf(text, size, "SELECT %s(%u, %u)",
+			 load.path[0] == '/' ? load.path + 1 : load.path, ask->n, ask->us);
 
 	if (ask->traceparent[0])
 		snprintf(text + n, size - (size_t)n, " /*traceparent='%s'*/", ask->traceparent);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* redis: a value that is a whole request head with a context in it, and a script that takes a while. */
+/* redis: a value that is a whole request head with a context in it, and a script that takes a
+ * while. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static size_t commands(char *text, size_t size, const struct ask *ask)
 {
 	char head[256], rounds[16];
 
-	snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: localhost\r\ntraceparent: %s\r\n\r\n", ask->traceparent);
+	snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: localhost\r\ntraceparent: %s\r\n\r\n",
+		 ask->traceparent);
 	snprintf(rounds, sizeof(rounds), "%u", ask->us * ROUNDS_PER_US);
 	return (size_t)snprintf(text, size,
 				"*3\r\n$3\r\nSET\r\n$4\r\nhead\r\n$%zu\r\n%s\r\n"
@@ -43,7 +45,8 @@ void redis_run(unsigned first, unsigned count)
 	while (slot_next(&slot, &ask)) {
 		bool good = link.fd >= 0 || link_open(&link, NULL);
 
-		if (good && link_write(&link, text, commands(text, sizeof(text), &ask)) && answered(&link)) {
+		if (good && link_write(&link, text, commands(text, sizeof(text), &ask)) &&
+		    answered(&link)) {
 			slot_answered();
 			continue;
 		}

@@ -2,14 +2,15 @@
 #ifndef ATTRIBUTION_SLOT_H
 #define ATTRIBUTION_SLOT_H
 /*
- * What is asked and by whom. A slot has one request in flight at most and two burn functions of its own,
- * 2 * index and 2 * index + 1, which its requests take turns in. A trace id tells its function.
+ * What is asked and by whom. A slot has one request in flight at most and two burn functions of its
+ * own, 2 * index and 2 * index + 1, which its requests take turns in. A trace id tells its
+ * function.
  */
 #include <stdbool.h>
 
 enum mode {
-	MODE_NONE,      /* no request carries a context */
-	MODE_HALF,      /* those of every second slot do */
+	MODE_NONE,	/* no request carries a context */
+	MODE_HALF,	/* those of every second slot do */
 	MODE_ALTERNATE, /* every second request of each slot does */
 	MODE_ALL,
 };
@@ -21,7 +22,7 @@ struct slot {
 
 struct ask {
 	unsigned n, us;
-	bool close;           /* the last of its connection */
+	bool close;	      /* the last of its connection */
 	char traceparent[64]; /* "" without a context */
 };
 

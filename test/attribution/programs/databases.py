@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """PostgreSQL with contexts in comments of its statements, and redis, to which nobody tells any."""
+import glob
 import os
 import shutil
 import signal
 import subprocess
 
-from program import Program
+from program import BUILT, Program
 
-BIN = "/usr/lib/postgresql/15/bin"
+BIN = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"))), "/usr/lib/postgresql/bin")
+FUNCTION = str(BUILT / "burn_pg.so")
 
 
 class Postgres(Program):
     pending = "contexts in statements"
     name, shape, protocol = "PostgreSQL", "a process a connection, comment in a simple query", "pg"
-    needs = (f"{BIN}/postgres", f"{BIN}/initdb")
+    needs = (f"{BIN}/postgres", f"{BIN}/initdb", FUNCTION)
     quit = signal.SIGINT  # fast
     most = 64
     path = "burn"

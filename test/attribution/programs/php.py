@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """PHP-FPM behind nginx, both profiled; PHP burns by FFI."""
-import shutil
+import glob
 
 import servers
 from program import Program
 from programs import nginx
 
+# Its name has its version.
+FPM = next(iter(sorted(glob.glob("/usr/sbin/php-fpm*"))), "/usr/sbin/php-fpm")
 POOL = """
 [global]
 pid = {dir}/fpm.pid
@@ -31,7 +33,7 @@ $ffi = FFI::cdef("void burn(unsigned n, unsigned us);", "{dir}/libburn.so");
 class Fpm(nginx.Nginx):
     pending = "FastCGI"
     name, shape = "PHP-FPM", "FastCGI from nginx, a process a request"
-    needs = ("nginx", "php-fpm8.2", *nginx.Nginx.needs)
+    needs = (FPM, *nginx.Nginx.needs)
     keep = ""
     http = "upstream fpm { server 127.0.0.1:{upstream}; {keepalive} }"
     locations = """location = /burn {
@@ -49,7 +51,7 @@ class Fpm(nginx.Nginx):
         script = self.write("burn.php", SCRIPT.replace("{dir}", str(self.dir))
                             .replace("{script}", self.script))
         script.chmod(0o644)
-        self.spawn([shutil.which("php-fpm8.2") or "/usr/sbin/php-fpm8.2", "-y", pool])
+        self.spawn([FPM, "-y", pool])
         self.locations = self.locations.replace("{keep}", "on" if self.keep else "off")
         self.http = self.http.replace("{keepalive}", self.keep)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * calls PORT READER WRITER - a thread for each connection; by which calls heads come in and answers go
- * out. READER: readv, recvmsg, recvmmsg, recvfrom, peek, bytes, stdio; WRITER: writev, sendmsg,
+ * calls PORT READER WRITER - a thread for each connection; by which calls heads come in and answers
+ * go out. READER: readv, recvmsg, recvmmsg, recvfrom, peek, bytes, stdio; WRITER: writev, sendmsg,
  * sendmmsg, sendto, sendfile, splice, stdio, dprintf.
  */
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * children PORT thread|fork|spawn|system|popen - a thread for each connection; every request has half of
- * its work done by a thread or process that it makes, and waits for.
+ * children PORT thread|fork|spawn|system|popen - a thread for each connection; every request has
+ * half of its work done by a thread or process that it makes, and waits for.
  */
 #include <pthread.h>
 #include <spawn.h>
@@ -42,7 +42,8 @@ static void by_fork(struct request *request)
 
 static void query(char *text, size_t size, const struct request *request)
 {
-	snprintf(text, size, "QUERY_STRING='n=%u&us=%u' exec ./burn_cgi >/dev/null", request->n, request->us / 2);
+	snprintf(text, size, "QUERY_STRING='n=%u&us=%u' exec ./burn_cgi >/dev/null", request->n,
+		 request->us / 2);
 }
 
 static void by_spawn(struct request *request)
@@ -97,8 +98,11 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(struct request *);
-	} ways[] = {{"thread", by_thread}, {"fork", by_fork}, {"spawn", by_spawn},
-		    {"system", by_system}, {"popen", by_popen}};
+	} ways[] = {{"thread", by_thread},
+		    {"fork", by_fork},
+		    {"spawn", by_spawn},
+		    {"system", by_system},
+		    {"popen", by_popen}};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (!strcmp(argv[2], ways[i].name))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coroutines PORT calls|anywhere - a coroutine for each connection, on one thread, by swapcontext. They
- * switch where a call would block, or also in the midst of work, between any two calls.
+ * coroutines PORT calls|anywhere - a coroutine for each connection, on one thread, by swapcontext.
+ * They switch where a call would block, or also in the midst of work, between any two calls.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h2 PORT - HTTP/2 without TLS by libnghttp2, a thread for each connection: each stream's work is done as
- * its head is complete, and its answer is written after those of the read have all been worked on.
+ * h2 PORT - HTTP/2 without TLS by libnghttp2, a thread for each connection: each stream's work is
+ * done as its head is complete, and its answer is written after those of the read have all been
+ * worked on.
  */
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -14,17 +15,20 @@
 
 static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-	nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, calloc(1, sizeof(struct request)));
+	nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
+					     calloc(1, sizeof(struct request)));
 	return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t n,
-		     const uint8_t *value, size_t size, uint8_t flags, void *user)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t n, const uint8_t *value, size_t size, uint8_t flags, void *user)
 {
-	struct request *request = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	struct request *request =
+	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 	const char *query;
 
-	if (request && n == 5 && !memcmp(name, ":path", 5) && (query = strchr((const char *)value, '?')))
+	if (request && n == 5 && !memcmp(name, ":path", 5) &&
+	    (query = strchr((const char *)value, '?')))
 		sscanf(query, "?n=%u&us=%u", &request->n, &request->us);
 	return 0;
 }
@@ -39,8 +43,7 @@ static ssize_t body(nghttp2_session *session, int32_t id, uint8_t *to, size_t ro
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-	static const nghttp2_nv head[] = {
-		{(uint8_t *)":status", (uint8_t *)"200", 7, 3, 0}};
+	static const nghttp2_nv head[] = {{(uint8_t *)":status", (uint8_t *)"200", 7, 3, 0}};
 	nghttp2_data_provider provider = {.read_callback = body};
 	struct request *request;
 
@@ -58,7 +61,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
 	return 0;
 }
 
-static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t n, int flags, void *user)
+static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t n, int flags,
+		       void *user)
 {
 	ssize_t done = send(*(int *)user, data, n, MSG_NOSIGNAL);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outlives PORT - sixteen threads that accept, answer and close before most of the work is done. The
- * client sends the next request while the one before is still worked on.
+ * outlives PORT - sixteen threads that accept, answer and close before most of the work is done.
+ * The client sends the next request while the one before is still worked on.
  */
 #include <pthread.h>
 #include <sys/socket.h>
@@ -23,8 +23,10 @@ static void *work(void *unused)
 			continue;
 		if (serve_read(fd, &request)) {
 			burn(request.n, request.us / 4);
-			send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\ndone\n", 62,
-			     MSG_NOSIGNAL);
+			send(fd,
+			     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: "
+			     "close\r\n\r\ndone\n",
+			     62, MSG_NOSIGNAL);
 		}
 		close(fd);
 		burn(request.n, request.us * 3 / 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passed PORT - a process that accepts and passes each connection by SCM_RIGHTS to one of two others. */
+/* passed PORT - a process that accepts and passes each connection by SCM_RIGHTS to one of two
+ * others. */
 #include <signal.h>
 #include <pthread.h>
 #include <string.h>
@@ -15,7 +16,9 @@ static void pass(int channel, int fd)
 {
 	char space[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
 	struct iovec data = {&byte, 1};
-	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = space,
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = space,
 				 .msg_controllen = sizeof(space)};
 	struct cmsghdr *control = CMSG_FIRSTHDR(&message);
 
@@ -31,7 +34,9 @@ static int take(int channel)
 {
 	char space[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec data = {&byte, 1};
-	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = space,
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = space,
 				 .msg_controllen = sizeof(space)};
 	int fd = -1;
 

@@ -121,7 +121,9 @@ int main(int argc, char **argv)
 	struct epoll_event events[64], always = {.events = EPOLLIN};
 	pthread_t id;
 
-	kind = !strcmp(argv[2], "connections") ? CONNECTIONS : !strcmp(argv[2], "jobs") ? JOBS : RETURNED;
+	kind = !strcmp(argv[2], "connections") ? CONNECTIONS
+	       : !strcmp(argv[2], "jobs")      ? JOBS
+					       : RETURNED;
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	wake = eventfd(0, EFD_CLOEXEC);
 	always.data.fd = listener;
