@@ -201,7 +201,7 @@ check: unit checks
 attribution_dir := $(B)/attribution
 PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
-attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn.node burn_cgi load) \
+attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
 	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c

@@ -116,6 +116,8 @@ static void choose_protocol(const char *name)
 		run = postgres_run;
 	else if (!strcmp(name, "redis"))
 		run = redis_run;
+	else if (!strcmp(name, "mariadb"))
+		run = mariadb_run;
 	else if (!strcmp(name, "pgx"))
 		run = postgres_extended_run;
 }
@@ -158,7 +160,8 @@ static void options(int argc, char **argv)
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
 		fprintf(
 		    stderr,
-		    "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|redis] [-c slots] [-m streams] "
+		    "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|mariadb|redis] [-c slots] [-m "
+		    "streams] "
 		    "[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost "
 		    "factor] PORT [PATH]\n");
 		exit(2);

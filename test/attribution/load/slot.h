@@ -49,6 +49,7 @@ void http2_run(unsigned first, unsigned count);
 void grpc_run(unsigned first, unsigned count);
 void postgres_run(unsigned first, unsigned count);
 void postgres_extended_run(unsigned first, unsigned count);
+void mariadb_run(unsigned first, unsigned count);
 void redis_run(unsigned first, unsigned count);
 
 #endif

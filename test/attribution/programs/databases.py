@@ -60,6 +60,39 @@ class Sleeps(Postgres):
     name, shape, path = "PostgreSQL sleep", "burn, pg_sleep, burn in one query", "sleeper"
 
 
+class Mariadb(Program):
+    name, shape, protocol = "MariaDB", "a thread a connection, comment in a query", "mariadb"
+    needs = ("mariadbd", "mariadb-install-db")
+    pending = "contexts in statements"
+    handling = "one-thread-per-connection"
+    most = 64
+
+    @property
+    def user(self):
+        return "mysql" if os.geteuid() == 0 else None
+
+    def prepare(self):
+        self.data = self.dir / "data"
+        self.data.mkdir(mode=0o700)
+        if self.user:
+            shutil.chown(self.data, self.user)
+        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
+                        "--auth-root-authentication-method=normal"], user=self.user, check=True,
+                       capture_output=True, timeout=60)
+        self.write("init.sql", "CREATE FUNCTION burn_udf RETURNS INTEGER SONAME 'burn_udf.so';\n")
+
+    def command(self):
+        return ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--plugin-dir={self.dir}",
+                f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.dir}/mariadb.sock",
+                f"--init-file={self.dir}/init.sql", f"--thread-handling={self.handling}",
+                f"--max-connections={self.slots + 10}", "--innodb-flush-log-at-trx-commit=0"]
+
+
+class MariadbPool(Mariadb):
+    name, shape, handling = "MariaDB pool", "a pool of threads that take ready connections", \
+        "pool-of-threads"
+
+
 class Redis(Program):
     name, shape, protocol = "redis", "values that look like request heads; nobody tells it any context", "redis"
     needs = ("redis-server",)
@@ -70,4 +103,4 @@ class Redis(Program):
                 "--dir", self.dir]
 
 
-PROGRAMS = [Postgres, Extended, Sleeps, Redis]
+PROGRAMS = [Postgres, Extended, Sleeps, Mariadb, MariadbPool, Redis]

@@ -138,6 +138,25 @@ class ProxyFresh(Proxy):
     http = "upstream back { server 127.0.0.1:{upstream}; }"
 
 
+class Cosocket(Proxy):
+    name, shape = "nginx Lua sockets", "Lua asks another nginx over a socket of its own, kept or not"
+    pending = "a fresh upstream"
+    locations = """location = /burn { content_by_lua_block {
+        burn(0.3)
+        local socket = ngx.socket.tcp()
+        assert(socket:connect("127.0.0.1", {upstream}))
+        local context = ngx.var.http_traceparent
+        socket:send("GET " .. ngx.var.request_uri .. " HTTP/1.1\\r\\nHost: back\\r\\n" ..
+            (context and "traceparent: " .. context .. "\\r\\n" or "") .. "\\r\\n")
+        repeat local line = socket:receive() until not line or line == ""
+        local size = tonumber(socket:receive(), 16)
+        socket:receive(size + 2 + 5)
+        if ngx.var.arg_n % 4 < 2 then socket:setkeepalive(5000, 32) else socket:close() end
+        burn(0.3)
+        ngx.say("done")
+    } }"""
+
+
 class Https(Nginx):
     pending = "TLS"
     name, shape, protocol = "nginx https", "event loop, TLS", "https"
@@ -158,4 +177,4 @@ class H2c(Nginx):
     listen = "http2"
 
 
-PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Https, H2, H2c]
+PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Https, H2, H2c]

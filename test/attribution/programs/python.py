@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 
+import servers
 from program import Program
 from programs.nginx import certificate
 
@@ -37,6 +38,16 @@ class ThreadsTls(Threads):
         super().prepare()
         certificate(self.dir)
         self.options = (self.dir / "cert.pem", self.dir / "key.pem")
+
+
+class ThreadsProxy(Threads):
+    name, shape = "Python http.server proxy", "work before and after a blocking request to another, which works too"
+
+    def prepare(self):
+        super().prepare()
+        upstream = servers.free_ports(["upstream"])["upstream"]
+        self.spawn([PYTHON, self.dir / self.script, upstream])
+        self.options = (upstream,)
 
 
 class Streams(Python):
@@ -116,5 +127,5 @@ class Grpc(Python):
     pending = "HTTP/2"
 
 
-PROGRAMS = [Threads, ThreadsTls, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
+PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
             GunicornThreads, Uwsgi, UwsgiRouter, Grpc]
