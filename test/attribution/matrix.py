@@ -66,13 +66,13 @@ def cell(outcomes):
     return " / ".join("-" if v is None else f"{100 * v:.1f}" for v in (precision, recall))
 
 
-def rows(results):
+def rows(results, sizes):
     for kind, outcomes in results:
         columns = [kind.name, f"{kind.shape} ({kind.protocol})"]
         if isinstance(outcomes, str):
-            yield columns + [outcomes, "", "", ""]
+            yield columns + [outcomes] + [""] * len(sizes)
             continue
-        for slots in (1, 16, 256):
+        for slots in sizes:
             columns.append(cell([o for o in outcomes if o.load.slots == slots
                                  and o.load.mode != "none"]))
         strays = [o.score.stray_share for o in outcomes if o.score.stray_share is not None]
@@ -81,9 +81,11 @@ def rows(results):
 
 
 def table(results):
-    lines = ["| program | shape (protocol) | 1 at a time | 16 | 256 | untraced work labelled |",
-             "| --- | --- | --- | --- | --- | --- |"]
-    lines += [f"| {' | '.join(row)} |" for row in rows(results)]
+    sizes = sorted({o.load.slots for _, outcomes in results if not isinstance(outcomes, str)
+                    for o in outcomes})
+    head = ["program", "shape (protocol)", *(f"{size} at a time" for size in sizes),
+            "untraced work labelled"]
+    lines = [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows(results, sizes)]]
     short = [f"- {kind.name}: {kind.exception}" for kind, _ in results if kind.exception]
     if short:
         lines += ["", "Below the mark, and why:", "", *short]

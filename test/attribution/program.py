@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "attribution"
 START_S = 20
 STOP_S = 8
+TAIL_S = 0.2  # for work that goes on after its answer
 LAUNCHED_AS = 0o755
 RATE = 250  # the kernel's own; more would only weigh more
 
@@ -47,6 +48,7 @@ class Program:
         self.room, self.slots = room, slots
         self.dir = room.dir
         self.port = servers.free_ports(["http"])["http"]
+        self.upstream = 0  # the port of another that prepare() started
         self.processes = []
         for built in BUILT.iterdir():
             if built.suffix != ".d" and built.is_file():
@@ -101,8 +103,13 @@ class Program:
 
     def start(self):
         self.prepare()
+        if self.upstream:
+            self.await_port(self.upstream)
         self.spawn(self.command())
-        hosts.wait_until(lambda: self.listens(self.port), START_S, f"{self.name} up: {self.said()}")
+        self.await_port(self.port)
+
+    def await_port(self, port):
+        hosts.wait_until(lambda: self.listens(port), START_S, f"{self.name} up: {self.said()}")
 
     def stop(self):
         """In good order, else not; the last started first."""
@@ -159,7 +166,8 @@ def ask(program, load):
     """The load's last line."""
     streams = min(program.streams, load.slots)
     command = [BUILT / "load", "-p", program.protocol, "-c", load.slots, "-m", streams, "-t", load.mode,
-               "-k", load.close, "-s", load.seconds, "-x", program.factor, "-b", load.cpu_ms, program.port, program.path]
+               "-k", load.close, "-s", load.seconds, "-x", program.factor, "-b", load.cpu_ms,
+               program.port, program.path]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=90, check=False)
     if not re.match(r"answered \d+", done.stdout):
         raise hosts.HostError(f"load: {done.returncode} {done.stdout} {done.stderr}")
@@ -177,6 +185,7 @@ def run(kind, load: Load, build):
         try:
             program.start()
             said = ask(program, load)
+            time.sleep(TAIL_S)
         finally:
             program.stop()
         room.settle()

@@ -60,7 +60,7 @@ class Apache(Program):
                        for module in self.modules)
         return self.write(f"{name}.conf", CONFIG.format(
             dir=self.dir, port=port, model=self.model, modules=MODULES, load=load,
-            limits=self.limits, more=more.format(dir=self.dir, upstream=getattr(self, "upstream", 0))
+            limits=self.limits, more=more.format(dir=self.dir, upstream=self.upstream)
         ).replace("httpd.", f"{name}."))
 
     def prepare(self):

@@ -51,6 +51,10 @@ class Postgres(Program):
                 "-c", f"unix_socket_directories={self.dir}", "-c", "fsync=off", "-c",
                 f"max_connections={self.slots + 10}"]
 
+    def listens(self, port):
+        """It does before it takes queries."""
+        return super().listens(port) and "ready to accept connections" in self.said()
+
 
 class Extended(Postgres):
     name, shape, protocol = "PostgreSQL extended", "Parse, Bind and Execute in one write", "pgx"
@@ -87,6 +91,9 @@ class Mariadb(Program):
                 f"--init-file={self.dir}/init.sql", f"--thread-handling={self.handling}",
                 f"--max-connections={self.slots + 10}", "--innodb-flush-log-at-trx-commit=0"]
 
+    def listens(self, port):
+        return super().listens(port) and "ready for connections" in self.said()
+
 
 class MariadbPool(Mariadb):
     name, shape, handling = "MariaDB pool", "a pool of threads that take ready connections", \
@@ -94,13 +101,14 @@ class MariadbPool(Mariadb):
 
 
 class Redis(Program):
-    name, shape, protocol = "redis", "values that look like request heads; nobody tells it any context", "redis"
+    name, shape = "redis", "values that look like request heads; nobody tells it any context"
+    protocol = "redis"
     needs = ("redis-server",)
     burns, one_load = False, True
 
     def command(self):
-        return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                "--dir", self.dir]
+        return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
+                "--appendonly", "no", "--dir", self.dir]
 
 
 PROGRAMS = [Postgres, Extended, Sleeps, Mariadb, MariadbPool, Redis]

@@ -60,7 +60,7 @@ class Nginx(Program):
     locations = CONTENT
 
     def configure(self, name, port, locations):
-        fill = {"dir": self.dir, "upstream": getattr(self, "upstream", 0)}
+        fill = {"dir": self.dir, "upstream": self.upstream}
         text = CONFIG.format(
             modules=MODULES, name=name, port=port, listen=self.listen, user="user www-data;",
             http=self.fill(self.http, fill), server=self.fill(self.server, fill),

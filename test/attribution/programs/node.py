@@ -52,7 +52,8 @@ class Proxy(Node):
 
 
 class Https(Node):
-    name, shape, kind, protocol = "Node https", "event loop, OpenSSL linked into the program", "https", "https"
+    name, shape = "Node https", "event loop, OpenSSL linked into the program"
+    kind = protocol = "https"
     recall = 0
     exception = "OpenSSL's functions are the executable's own: calls of them cannot be taken"
 

@@ -41,13 +41,15 @@ class ThreadsTls(Threads):
 
 
 class ThreadsProxy(Threads):
-    name, shape = "Python http.server proxy", "work before and after a blocking request to another, which works too"
+    name, shape = "Python http.server proxy", \
+        "work before and after a blocking request to another, which works too"
+    tolerance = 0.4  # each of those is a thread of a few milliseconds
 
     def prepare(self):
         super().prepare()
-        upstream = servers.free_ports(["upstream"])["upstream"]
-        self.spawn([PYTHON, self.dir / self.script, upstream])
-        self.options = (upstream,)
+        self.upstream = servers.free_ports(["upstream"])["upstream"]
+        self.spawn([PYTHON, self.dir / self.script, self.upstream])
+        self.options = (self.upstream,)
 
 
 class Streams(Python):
@@ -127,5 +129,5 @@ class Grpc(Python):
     pending = "HTTP/2"
 
 
-PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Executor, Gunicorn,
-            GunicornThreads, Uwsgi, UwsgiRouter, Grpc]
+PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Executor,
+            Gunicorn, GunicornThreads, Uwsgi, UwsgiRouter, Grpc]

@@ -39,8 +39,10 @@ PROGRAMS = [
     shape("coroutines, anywhere", "swapcontext also amid work", "shape_coroutines", "anywhere",
           pending=INTERLEAVE),
     *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, one_load=True,
-            factor=10, tolerance=0.5) for name, what in WAYS.items()),
-    shape("outlives its connection", "answered and closed before most of the work", "shape_outlives"),
+            factor=10, tolerance=0.5, pending="" if name == "fork" else "what a request starts")
+      for name, what in WAYS.items()),
+    shape("outlives its connection", "answered and closed before most of the work", "shape_outlives",
+          factor=3, pending="a stretch before an accept that blocks"),
     *(shape(f"reads by {name}", "a thread a connection", "shape_calls", name, "sendto", one_load=True,
             **UNSEEN.get(name, {})) for name in READERS),
     *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
