@@ -1,28 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attribute.c - the rules. Every event ends the current stretch, says whose it was if samples of it
- * wait for that, and begins the next. Called by conn.c and the wait wrappers, APP context, with the
- * calling thread's own record; takes no lock and makes no call that can fail the host.
+ * wait for that, and begins the next. Called by conn.c, handoff.c and the wait wrappers, APP context,
+ * with the calling thread's own record; takes no lock and makes no call that can fail the host.
  */
 #include <string.h>
 
 #include "shim/attribute.h"
+#include "shim/live.h"
 #include "shim/push.h"
 #include "shim/thread.h"
 
+#define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
+#define DOUBT_MAX 32
+
 static const struct feed_context nobody;
 
-/* Whether any request was ever seen: until then no stretch can turn out to be one's. */
-static _Atomic uint32_t request_count;
-
-uint32_t attribute_number(void)
+/* Whether samples of a stretch that begins in mode wait for its end. */
+static bool is_open(const struct thread *t, enum attribution_mode mode)
 {
-	uint32_t n;
+	switch (mode) {
+	case ATTRIBUTION_AFTER:
+	case ATTRIBUTION_SOLE:
+	case ATTRIBUTION_HANDED:
+		return true;
+	case ATTRIBUTION_NONE:
+		return live_any();
+	case ATTRIBUTION_ACTIVE:
+		return live_count(t->tid) > 1;
+	default:
+		return false;
+	}
+}
 
-	do
-		n = 1 + atomic_fetch_add_explicit(&request_count, 1, memory_order_relaxed);
-	while (n == 0);
-	return n;
+/* The handler took a sample in the current stretch, and it waits for the stretch's end. */
+static bool is_waited_for(const struct thread *t)
+{
+	const struct span_copy *now = span_read(&t->span);
+
+	return now->flags & FEED_SAMPLE_OPEN &&
+	       atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == now->stretch;
 }
 
 /*
@@ -35,15 +52,14 @@ static void turn(struct thread *t, const struct feed_context *owner, enum attrib
 	const struct span_copy *now = span_read(&t->span);
 	uint64_t ended = now->stretch;
 	bool was_open = now->flags & FEED_SAMPLE_OPEN;
-	bool open = mode == ATTRIBUTION_AFTER ||
-		    (mode == ATTRIBUTION_NONE &&
-		     atomic_load_explicit(&request_count, memory_order_relaxed) != 0);
+	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
-	span_begin(&t->span, mode == ATTRIBUTION_NONE ? &nobody : request, open);
+	span_begin(&t->span, unknown ? &nobody : request, is_open(t, mode));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		push_stretch(t, ended, owner);
 	t->attribution.mode = mode;
-	t->attribution.request = *request;
+	if (request != &t->attribution.request)
+		t->attribution.request = unknown ? nobody : *request;
 }
 
 static bool same(const struct feed_context *a, const struct feed_context *b)
@@ -51,56 +67,215 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
 	return a->request == b->request && a->flags == b->flags;
 }
 
-/* Whose the current stretch is when nothing claims it: what was known when it began. */
-static const struct feed_context *inherited(const struct thread *t)
+/*
+ * Requests that take turns on one thread between its calls (coroutines, timers) cannot be told apart.
+ * What shows them is a stretch with samples, after a wait and before the next, in which no call names
+ * anybody while several requests are unfinished. As long as such stretches are more than a few, no
+ * guess is made among several.
+ */
+static bool doubted(const struct thread *t)
 {
-	return t->attribution.mode == ATTRIBUTION_NONE ? &nobody : &t->attribution.request;
+	return t->attribution.doubt && live_count(t->tid) > 1;
+}
+
+static void note_unexplained(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+
+	if (a->mode == ATTRIBUTION_NONE && !a->called && is_waited_for(t) && live_count(t->tid) > 1)
+		a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
+}
+
+static void note_explained(struct thread *t)
+{
+	if (t->attribution.doubt && is_waited_for(t))
+		t->attribution.doubt--;
+}
+
+/* Whose the current stretch is when nothing claims it: what was known when it began. */
+static struct feed_context inherited(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	if (a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_LOST ||
+	    (a->mode == ATTRIBUTION_ACTIVE && doubted(t)))
+		return nobody;
+	return a->request;
+}
+
+/* Whose it is when the thread writes for request: by what was known, or by the look-ahead. */
+static struct feed_context claimed(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+
+	switch (a->mode) {
+	case ATTRIBUTION_NONE:
+	case ATTRIBUTION_AFTER:
+		return doubted(t) ? nobody : *request;
+	case ATTRIBUTION_SOLE:
+	case ATTRIBUTION_HANDED:
+		return same(&a->request, request) ? *request : nobody;
+	case ATTRIBUTION_ACTIVE:
+		return inherited(t);
+	default:
+		return nobody;
+	}
 }
 
 void attribute_read(struct thread *t, const struct feed_context *request)
 {
-	struct feed_context owner = *inherited(t);
+	const struct attribution *a = &t->attribution;
+	struct feed_context owner = inherited(t);
 
-	if (t->attribution.mode == ATTRIBUTION_ACTIVE && same(&t->attribution.request, request))
+	if (a->mode == ATTRIBUTION_SAID ||
+	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
 		return;
+	if (a->mode == ATTRIBUTION_SOLE && !same(&a->request, request))
+		owner = nobody;
+	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 
 void attribute_read_unknown(struct thread *t)
 {
-	struct feed_context owner = *inherited(t);
+	struct feed_context owner = inherited(t);
 
-	if (t->attribution.mode != ATTRIBUTION_LOST)
-		turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+	if (t->attribution.mode == ATTRIBUTION_LOST || t->attribution.mode == ATTRIBUTION_SAID)
+		return;
+	if (t->attribution.mode == ATTRIBUTION_SOLE)
+		owner = nobody;
+	turn(t, &owner, ATTRIBUTION_LOST, &nobody);
 }
 
 void attribute_write(struct thread *t, const struct feed_context *request)
 {
-	turn(t, request, ATTRIBUTION_AFTER, request);
+	struct feed_context owner = claimed(t, request);
+
+	if (t->attribution.mode == ATTRIBUTION_SAID)
+		return;
+	note_explained(t);
+	turn(t, &owner, ATTRIBUTION_AFTER, request);
+}
+
+void attribute_upstream(struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+	struct feed_context owner;
+
+	if (a->mode == ATTRIBUTION_SAID ||
+	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
+		return;
+	/* What followed an answer was its own, up to here. */
+	owner = a->mode == ATTRIBUTION_AFTER ? a->request : claimed(t, request);
+	note_explained(t);
+	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 
 void attribute_other(struct thread *t)
 {
-	struct feed_context request = t->attribution.request;
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = a->request;
 
-	if (t->attribution.mode == ATTRIBUTION_AFTER)
-		turn(t, &request, ATTRIBUTION_AFTER, &request);
+	a->called = true;
+	if (a->mode == ATTRIBUTION_AFTER)
+		turn(t, &owner, ATTRIBUTION_AFTER, &a->request);
+	else if (a->mode == ATTRIBUTION_SOLE && !live_has(owner.request))
+		turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+}
+
+/* Back from a wait: with one unfinished request it can only be that one's turn. */
+static void park(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = inherited(t), sole;
+	bool is_sole = live_sole(t->tid, &sole);
+
+	if (!is_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
+		/* Nothing was known and nobody waits to hear: the stretch may as well go on. */
+		if (a->mode == ATTRIBUTION_NONE && !is_sole)
+			return;
+		if (a->mode == ATTRIBUTION_SOLE && is_sole && same(&a->request, &sole))
+			return;
+	}
+	turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
 }
 
 void attribute_wait(struct thread *t)
 {
-	struct feed_context owner = *inherited(t);
-
-	/* Nothing was known and nobody waits to hear: the stretch may as well go on. */
-	if (t->attribution.mode == ATTRIBUTION_NONE &&
-	    atomic_load_explicit(&t->span.sampled, memory_order_relaxed) !=
-		    span_read(&t->span)->stretch &&
-	    (span_read(&t->span)->flags & FEED_SAMPLE_OPEN))
+	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
-	turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+	note_unexplained(t);
+	t->attribution.called = false;
+	park(t);
+}
+
+void attribute_woken(struct thread *t)
+{
+	if (t->attribution.mode == ATTRIBUTION_SAID)
+		return;
+	t->attribution.called = true;
+	park(t);
+}
+
+void attribute_idle(struct thread *t)
+{
+	struct feed_context owner = inherited(t);
+
+	if (t->attribution.mode == ATTRIBUTION_HANDED)
+		turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
 void attribute_lost(struct thread *t)
 {
-	turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
+	if (t->attribution.mode != ATTRIBUTION_SAID)
+		turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
+}
+
+void attribute_handed(struct thread *t, const struct feed_context *request)
+{
+	enum attribution_mode mode = t->attribution.mode;
+	struct feed_context owner = inherited(t);
+
+	if (mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_HANDED)
+		turn(t, &owner, ATTRIBUTION_HANDED, request);
+}
+
+const struct feed_context *attribute_known(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	switch (a->mode) {
+	case ATTRIBUTION_ACTIVE:
+		return doubted(t) ? NULL : &a->request;
+	case ATTRIBUTION_SOLE:
+	case ATTRIBUTION_HANDED:
+	case ATTRIBUTION_SAID:
+		return &a->request;
+	default:
+		return NULL;
+	}
+}
+
+bool attribute_enter(struct thread *t, const struct feed_context *request)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = inherited(t);
+
+	if (a->depth >= ATTRIBUTION_DEPTH)
+		return false;
+	a->outer[a->depth].mode = a->mode;
+	a->outer[a->depth++].request = a->request;
+	turn(t, &owner, ATTRIBUTION_SAID, request);
+	return true;
+}
+
+void attribute_leave(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = a->request, request;
+
+	if (!a->depth)
+		return;
+	request = a->outer[--a->depth].request;
+	turn(t, &owner, a->outer[a->depth].mode, &request);
 }

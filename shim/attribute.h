@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attribute.h - which request a thread is working on, from the calls it makes. Knows no protocol and
- * no descriptor: conn.c turns calls on descriptors into these events. Context: APP, the thread itself.
+ * no descriptor: conn.c, handoff.c and the wrappers turn calls into these events. Context: APP, the
+ * thread itself.
  *
  * A thread's time is cut into stretches by its own calls. Of some stretches the owner is known when
  * they begin; of others only the call that ends them tells, and samples taken meanwhile are labelled
@@ -10,35 +11,62 @@
 #ifndef SPANPROF_SHIM_ATTRIBUTE_H
 #define SPANPROF_SHIM_ATTRIBUTE_H
 
+#include <stdbool.h>
+
 #include "shim/feed.h"
 
 struct thread;
+
+#define ATTRIBUTION_DEPTH 8 /* contexts entered by the program itself, one inside another */
 
 enum attribution_mode {
 	ATTRIBUTION_NONE,   /* parked: no request known; the next write to a client may claim it */
 	ATTRIBUTION_ACTIVE, /* working on .request */
 	ATTRIBUTION_AFTER,  /* .request was answered; this is its tail or the next one's head */
+	ATTRIBUTION_SOLE,   /* back from a wait, and .request is the only one that can be meant */
+	ATTRIBUTION_HANDED, /* .request was handed over by its creator or waker, until it idles */
 	ATTRIBUTION_LOST,   /* some request that is not known: nobody's, and no write claims it */
+	ATTRIBUTION_SAID,   /* the program said so itself: calls do not change it */
 };
 
 struct attribution {
 	enum attribution_mode mode;
+	bool called; /* since the last wait a call was seen that means nothing by itself */
+	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
+	uint8_t doubt;
+	uint8_t depth;
 	struct feed_context request;
+	/* What the program's own contexts will give way to, outermost first. */
+	struct {
+		enum attribution_mode mode;
+		struct feed_context request;
+	} outer[ATTRIBUTION_DEPTH];
 };
 
 /* A complete head arrived on a connection, or more bytes of a connection with a live request. */
 void attribute_read(struct thread *thread, const struct feed_context *request);
-/* Bytes went out to a client whose request is live. */
+/* Bytes go out to a client whose request is live. */
 void attribute_write(struct thread *thread, const struct feed_context *request);
-/* Any other call that moves data or takes a connection: a file, a pipe, an upstream, accept. */
+/* Bytes go out to a server on behalf of a request. */
+void attribute_upstream(struct thread *thread, const struct feed_context *request);
+/* Any other call that moves data or takes a connection: a file, a pipe, accept. */
 void attribute_other(struct thread *thread);
 /* The thread is about to wait for readiness of many descriptors. */
 void attribute_wait(struct thread *thread);
+/* The thread was woken by a message of another: what it does next may be anybody's. */
+void attribute_woken(struct thread *thread);
+/* The thread is about to wait for another, for as long as that takes: a queue is empty. */
+void attribute_idle(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */
 void attribute_read_unknown(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
-/* A number for a new request, never 0. */
-uint32_t attribute_number(void);
+/* The thread begins, or was woken, for work on request; nothing if it has work of its own. */
+void attribute_handed(struct thread *thread, const struct feed_context *request);
+/* The request that the thread is known to work on, to lend or hand on; NULL: none. */
+const struct feed_context *attribute_known(const struct thread *thread);
+/* The program enters or leaves a context itself. Enter: false when they are too deep. */
+bool attribute_enter(struct thread *thread, const struct feed_context *request);
+void attribute_leave(struct thread *thread);
 
 #endif

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conn.h - from calls on descriptors to events of attribution: which descriptors are connections that
- * a client opened to this process, what is being asked on each, and whose request is live there.
- *
- * The table is private memory that fork copies. An entry is entered by try-lock: two threads in one
- * connection at once is a use we cannot follow, so the connection is given up and counted. A stale
- * entry can lose a request but never lend it to a stranger: every call that makes or ends a descriptor
- * resets its entry.
- *
- * Memory: CONN_BYTES_EACH for each descriptor number in use, rounded up to pages. Context: APP.
+ * a client opened to this process, what is being asked on each, whose request is live there, and on
+ * whose behalf the process talks to others. Context: APP.
  */
 #ifndef SPANPROF_SHIM_CONN_H
 #define SPANPROF_SHIM_CONN_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -20,21 +15,28 @@
 
 struct thread;
 
-#define CONN_FD_MAX (1 << 20) /* descriptors above are not seen, and counted */
-#define CONN_BYTES_EACH 384
-
 /* A client's connection was accepted as fd. */
 void conn_accepted(struct thread *thread, int fd);
-/* fd was made some other way (socket, dup, passed): nothing is known of it. */
+/* fd was made some other way (dup): nothing is known of it. */
 void conn_made(int fd);
+/* fd was passed to us: a client's connection, if it is a stream and a request comes in on it. */
+void conn_passed(int fd);
+/* fd is a new socket, or one that begins to connect. */
+void conn_socket(struct thread *thread, int fd);
+void conn_connecting(struct thread *thread, int fd);
+/* fd is an end of a new pipe, eventfd or socketpair. */
+void conn_pipe(struct thread *thread, int fd);
 /* n > 0 bytes came from fd. */
 void conn_received(struct thread *thread, int fd, const void *bytes, ssize_t n);
 void conn_received_vector(struct thread *thread, int fd, const struct iovec *vector, size_t count,
 			  ssize_t n);
-/* n > 0 bytes went to fd. */
-void conn_sent(struct thread *thread, int fd, ssize_t n);
-/* fd, or all of [first, last], is about to be closed. */
-void conn_closing(int fd);
-void conn_closing_range(unsigned first, unsigned last);
+/* n > 0 bytes went to fd. The vector: what they were, NULL where the call did not say. */
+void conn_sent(struct thread *thread, int fd, const void *bytes, ssize_t n);
+void conn_sent_vector(struct thread *thread, int fd, const struct iovec *vector, size_t count,
+		      ssize_t n);
+/* n > 0 bytes left fd without being seen (splice). */
+void conn_drained(struct thread *thread, int fd, ssize_t n);
+/* All of the descriptors serve the request that the thread works on: waiting for them is its work. */
+bool conn_all_own(const struct thread *thread, const struct pollfd *fds, nfds_t n);
 
 #endif

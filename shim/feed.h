@@ -295,12 +295,19 @@ enum feed_context_flags {
 	FEED_CONTEXT_IDS = 2,     /* trace_id and span_id are set, and the trace is sampled */
 };
 
+#define FEED_METHOD_SIZE 16
+#define FEED_TARGET_SIZE 64
+
 /* Whose work it is. */
 struct feed_context {
 	uint8_t trace_id[16];
 	uint8_t span_id[8]; /* the local root's; with a traceparent alone, the caller's */
 	uint32_t flags;     /* enum feed_context_flags */
 	uint32_t request;   /* number of the request in its process; 0 is none */
+	/* What it asks for, as sent, each NUL-terminated and cut to fit; empty: not known. Only of
+	 * requests that this process saw the head of. */
+	char method[FEED_METHOD_SIZE];
+	char target[FEED_TARGET_SIZE]; /* the path, without its query */
 };
 
 enum feed_sample_flags {
@@ -339,7 +346,7 @@ _Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
 _Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
 _Static_assert(sizeof(struct feed_row) == 12, "rows are 12 bytes");
 _Static_assert(sizeof(struct feed_unload) % FEED_ALIGN == 0, "unloads are aligned");
-_Static_assert(sizeof(struct feed_context) == 32, "contexts are 32 bytes");
+_Static_assert(sizeof(struct feed_context) == 112, "contexts are 112 bytes");
 _Static_assert(sizeof(struct feed_sample) % FEED_ALIGN == 0, "frames are aligned");
 
 #endif

@@ -100,6 +100,16 @@ ssize_t http1_feed(struct http1 *p, const void *buf, size_t n)
 	return 0;
 }
 
+int http1_skip(struct http1 *p, uint64_t n)
+{
+	if (p->state != IN_BODY || n > p->left)
+		return (int)http1_give_up(p, -EPROTO);
+	p->left -= n;
+	if (!p->left)
+		p->state = AT_START;
+	return 0;
+}
+
 enum http1_where http1_where(const struct http1 *p)
 {
 	uint8_t state = p->state == IN_SKIP || p->state == AT_LF ? p->next : p->state;

@@ -58,6 +58,9 @@ void http1_init(struct http1 *p);
  */
 ssize_t http1_feed(struct http1 *p, const void *buf, size_t n);
 
+/* n bytes of the connection went by unseen. 0: all of them body; < 0: not for certain, given up. */
+int http1_skip(struct http1 *p, uint64_t n);
+
 enum http1_where http1_where(const struct http1 *p);
 
 /* The head that http1_feed() just reported; valid until the next call of it. */

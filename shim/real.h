@@ -10,6 +10,7 @@
 #include <link.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -19,12 +20,20 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* X(result, name, parameters): each becomes real.name. All of them are in glibc 2.36. */
+/*
+ * X(result, name, parameters): each becomes real.name. All of them are in glibc 2.36. Where the C
+ * library has several versions, dlsym gives the default one, which is what programs were linked with
+ * in this century.
+ */
 #define REAL_SYMBOLS(X)                                                                              \
 	X(int, accept, (int, struct sockaddr *, socklen_t *))                                        \
 	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))                                  \
 	X(int, socket, (int, int, int))                                                              \
 	X(int, socketpair, (int, int, int, int *))                                                   \
+	X(int, connect, (int, const struct sockaddr *, socklen_t))                                   \
+	X(int, pipe, (int *))                                                                        \
+	X(int, pipe2, (int *, int))                                                                  \
+	X(int, eventfd, (unsigned, int))                                                             \
 	X(int, dup, (int))                                                                           \
 	X(int, dup2, (int, int))                                                                     \
 	X(int, dup3, (int, int, int))                                                                \
@@ -39,6 +48,9 @@
 	X(ssize_t, recvfrom, (int, void *, size_t, int, struct sockaddr *, socklen_t *))             \
 	X(ssize_t, __recvfrom_chk, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *)) \
 	X(ssize_t, recvmsg, (int, struct msghdr *, int))                                             \
+	X(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))                  \
+	X(ssize_t, splice, (int, off64_t *, int, off64_t *, size_t, unsigned))                       \
+	X(int, sendmmsg, (int, struct mmsghdr *, unsigned, int))                                     \
 	X(ssize_t, write, (int, const void *, size_t))                                               \
 	X(ssize_t, writev, (int, const struct iovec *, int))                                         \
 	X(ssize_t, send, (int, const void *, size_t, int))                                           \
@@ -58,6 +70,11 @@
 	  (int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *))            \
 	X(int, pthread_create,                                                                       \
 	  (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                          \
+	X(int, pthread_cond_wait, (pthread_cond_t *, pthread_mutex_t *))                             \
+	X(int, pthread_cond_signal, (pthread_cond_t *))                                              \
+	X(int, pthread_cond_broadcast, (pthread_cond_t *))                                           \
+	X(int, sem_wait, (sem_t *))                                                                  \
+	X(int, sem_post, (sem_t *))                                                                  \
 	X(int, pthread_sigmask, (int, const sigset_t *, sigset_t *))                                 \
 	X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                     \
 	X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                       \

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "shim/attribute.h"
 #include "shim/observe.h"
 #include "shim/raw.h"
 #include "shim/real.h"
@@ -23,6 +24,7 @@ struct start {
 	void *argument;
 	size_t stack_size;
 	uint32_t blocks_sigprof; /* as the mask, its creator's */
+	struct feed_context request; /* that its creator works on; no flags: none */
 };
 
 static void cleanup(void *unused)
@@ -64,6 +66,8 @@ static void *trampoline(void *arg)
 	thread_self.blocks_sigprof = start.blocks_sigprof;
 	unblock_tick();
 	thread_start(low, high);
+	if (start.request.flags)
+		OBSERVE(attribute_handed(thread, &start.request));
 	return run(start.routine, start.argument);
 }
 
@@ -95,7 +99,9 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	if (!start)
 		return REAL(pthread_create)(thread, attributes, routine, argument);
 	*start = (struct start){routine, argument, stack_size_of(attributes),
-				thread_self.blocks_sigprof};
+				thread_self.blocks_sigprof, {.flags = 0}};
+	if (attribute_known(&thread_self))
+		start->request = *attribute_known(&thread_self);
 	error = REAL(pthread_create)(thread, attributes, trampoline, start);
 	if (error)
 		free(start);

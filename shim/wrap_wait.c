@@ -8,12 +8,20 @@
 #include <sys/select.h>
 
 #include "shim/attribute.h"
+#include "shim/conn.h"
 #include "shim/observe.h"
 #include "shim/real.h"
 
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
 		size_t room);
+
+/* A wait for nothing but what the thread's request itself needs is part of its work. */
+static void wait_for(struct thread *t, const struct pollfd *fds, nfds_t n)
+{
+	if (!conn_all_own(t, fds, n))
+		attribute_wait(t);
+}
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
 {
@@ -30,26 +38,26 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeo
 
 EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(wait_for(thread, fds, n));
 	return REAL(poll)(fds, n, timeout);
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
 {
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(wait_for(thread, fds, n));
 	return REAL(__poll_chk)(fds, n, timeout, room);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(wait_for(thread, fds, n));
 	return REAL(ppoll)(fds, n, timeout, mask);
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		       const sigset_t *mask, size_t room)
 {
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(wait_for(thread, fds, n));
 	return REAL(__ppoll_chk)(fds, n, timeout, mask, room);
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "shim/attribute.h"
+#include "shim/live.h"
 #include "shim/push.h"
 #include "shim/thread.h"
 
@@ -156,8 +157,8 @@ static void before_the_first_request_no_sample_waits(void **state)
 	assert_int_equal(pushes, 0);
 	for (unsigned i = 0; i < tick_count; i++)
 		assert_false(ticks[i].open);
-	assert_int_equal(attribute_number(), 1);
-	assert_int_equal(attribute_number(), 2);
+	assert_int_equal(live_number(), 1);
+	assert_int_equal(live_number(), 2);
 }
 
 /* nginx: wait, accept, read the head, write, log, read until EAGAIN, wait. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shim/conn.h"
+#include "shim/conn_table.h"
 #include "shim/region.h"
 #include "shim/self.h"
 #include "shim/thread.h"
@@ -73,7 +74,7 @@ static void a_traced_head_makes_its_request_the_threads(void **state)
 	assert_int_equal(working_on(&self), 0x11);
 	assert_memory_equal(span_read(&self.span)->context.span_id, span_id, sizeof(span_id));
 	assert_int_equal(self.attribution.mode, ATTRIBUTION_ACTIVE);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	assert_int_equal(self.attribution.mode, ATTRIBUTION_AFTER);
 	assert_int_equal(working_on(&self), 0x11);
 }
@@ -98,11 +99,11 @@ static void an_untraced_head_on_the_same_connection_ends_the_traced_one(void **s
 
 	receive(FD, ONE);
 	first = span_read(&self.span)->context.request;
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	receive(FD, ANONYMOUS);
 	assert_int_equal(working_on(&self), 0);
 	assert_int_not_equal(span_read(&self.span)->context.request, first);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	receive(FD, TWO);
 	assert_int_equal(working_on(&self), 0x22);
 }
@@ -125,7 +126,7 @@ static void heads_before_an_answer_leave_the_connection_without_ids(void **state
 	receive(FD, ONE TWO);
 	number = span_read(&self.span)->context.request;
 	assert_int_equal(working_on(&self), 0);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	assert_int_equal(span_read(&self.span)->context.request, number);
 	/* The second is still being worked on. */
 	receive(FD, ONE);
@@ -142,7 +143,7 @@ static void an_answer_between_two_heads_is_no_pipelining(void **state)
 	for (int i = 0; i < 3; i++) {
 		receive(FD, i % 2 ? TWO : ONE);
 		assert_int_equal(working_on(&self), i % 2 ? 0x22 : 0x11);
-		conn_sent(&self, FD, 10);
+		conn_sent(&self, FD, NULL, 10);
 	}
 	/* The number's next connection does not inherit the answer. */
 	conn_closing(FD);
@@ -156,7 +157,6 @@ static void the_body_belongs_to_its_head(void **state)
 	receive(FD, "POST / HTTP/1.1\r\nContent-Length: 80\r\n"
 		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
 	attribute_wait(&self);
-	assert_int_equal(working_on(&self), -1);
 	receive(FD, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
 	assert_int_equal(working_on(&self), 0x11);
 }
@@ -170,7 +170,7 @@ static void vectors_are_read_up_to_what_came(void **state)
 
 	conn_received_vector(&self, FD, v, 4, (ssize_t)one);
 	assert_int_equal(working_on(&self), 0x11);
-	conn_sent(&self, FD, 1);
+	conn_sent(&self, FD, NULL, 1);
 	/* The rest of the third buffer was not filled: the same call again would begin within TWO.
 	 */
 	conn_received_vector(&self, FD, (struct iovec[]){{bytes + one, one}}, 1, (ssize_t)one);
@@ -183,11 +183,11 @@ static void vectors_are_read_up_to_what_came(void **state)
 static void calls_that_moved_nothing_change_nothing(void **state)
 {
 	receive(FD, ONE);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	conn_received(&self, FD, NULL, 0);
 	conn_received(&self, FD, NULL, -1);
 	conn_received_vector(&self, FD, NULL, 3, -1);
-	conn_sent(&self, FD, -1);
+	conn_sent(&self, FD, NULL, -1);
 	assert_int_equal(self.attribution.mode, ATTRIBUTION_AFTER);
 	assert_int_equal(working_on(&self), 0x11);
 }
@@ -230,7 +230,7 @@ static void a_number_that_means_something_else_lends_no_request(void **state)
 		ends[i]();
 		receive(FD, "x");
 		assert_int_equal(working_on(&self), -1);
-		conn_sent(&self, FD, 10);
+		conn_sent(&self, FD, NULL, 10);
 		assert_int_equal(working_on(&self), -1);
 		assert_int_not_equal(self.attribution.mode, ATTRIBUTION_AFTER);
 	}
@@ -255,7 +255,7 @@ static void other_ranges_leave_the_connection(void **state)
 	conn_closing_range(FD + 1, ~0U);
 	conn_closing_range(FD + 1, FD - 1);
 	receive(FD, "");
-	conn_sent(&self, FD, 1);
+	conn_sent(&self, FD, NULL, 1);
 	assert_int_equal(working_on(&self), 0x11);
 }
 
@@ -269,7 +269,7 @@ static void a_vfork_childs_close_is_not_ours(void **state)
 	conn_closing(FD);
 	conn_closing_range(0, ~0U);
 	self_page = page;
-	conn_sent(&self, FD, 1);
+	conn_sent(&self, FD, NULL, 1);
 	assert_int_equal(working_on(&self), 0x11);
 }
 
@@ -284,11 +284,11 @@ static void a_connection_that_is_not_http_is_never_parsed_again(void **state)
 static void a_head_that_is_not_understood_ends_what_the_connection_lends(void **state)
 {
 	receive(FD, ONE);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	attribute_wait(&self);
 	receive(FD, "get / HTTP/1.1\r\n\r\n");
 	assert_int_equal(working_on(&self), -1);
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	assert_int_equal(working_on(&self), -1);
 }
 
@@ -296,7 +296,7 @@ static void an_upgraded_connection_goes_on_for_its_request(void **state)
 {
 	receive(FD, "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
-	conn_sent(&self, FD, 10);
+	conn_sent(&self, FD, NULL, 10);
 	attribute_wait(&self);
 	receive(FD, "\x81\x05hello");
 	assert_int_equal(working_on(&self), 0x11);
@@ -324,11 +324,11 @@ static void upstreams_and_files_end_a_tail_and_nothing_else(void **state)
 
 	receive(FD, ONE);
 	stretch = span_read(&self.span)->stretch;
-	conn_sent(&self, FD + 1, 10);
+	conn_sent(&self, FD + 1, NULL, 10);
 	conn_received(&self, FD + 1, "HTTP/1.1 200 OK\r\n", 17);
 	assert_int_equal(span_read(&self.span)->stretch, stretch);
-	conn_sent(&self, FD, 10);
-	conn_sent(&self, FD + 1, 10);
+	conn_sent(&self, FD, NULL, 10);
+	conn_sent(&self, FD + 1, NULL, 10);
 	assert_int_equal(span_read(&self.span)->stretch, stretch + 2);
 	assert_int_equal(working_on(&self), 0x11);
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn_table.h - what is known of each descriptor. Private memory that fork copies. An entry is entered
+ * by try-lock: two threads in one connection at once is a use we cannot follow, so the connection is
+ * given up and counted. A stale entry can lose a request but never lend it to a stranger: every call
+ * that makes or ends a descriptor resets its entry.
+ *
+ * Memory: CONN_BYTES_EACH for each descriptor number in use, rounded up to pages. Context: APP.
+ */
+#ifndef SPANPROF_SHIM_CONN_TABLE_H
+#define SPANPROF_SHIM_CONN_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "shim/feed.h"
+#include "shim/http1.h"
+
+#define CONN_FD_MAX (1 << 20) /* descriptors above are not seen, and counted */
+#define CONN_BYTES_EACH 512
+
+enum conn_kind {
+	CONN_UNKNOWN,  /* a file, a listening socket, anything; must be 0 */
+	CONN_INBOUND,  /* accepted; its bytes are read for heads */
+	CONN_OPAQUE,   /* accepted, but carries nothing we know: never parsed again */
+	CONN_UPSTREAM, /* made by socket(): what goes out may be for a request, what comes in too */
+	CONN_WAKE,     /* a pipe or its like: made inside a request it is that one's, else it wakes */
+};
+
+struct conn {
+	/* Held while a wrapper is inside; whoever finds it held sets broken instead of waiting. */
+	_Atomic unsigned char busy;
+	_Atomic unsigned char broken;
+	unsigned char kind;
+	unsigned char answered;	 /* bytes went out since the live request's head */
+	unsigned char pipelined; /* a head came before the one before it was answered */
+	unsigned char awaiting;	 /* upstream: written to for request, and not read from since */
+	unsigned char shared;	 /* upstream: written to for several requests at a time */
+	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
+	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
+	struct http1 parser;
+};
+_Static_assert(sizeof(struct conn) <= CONN_BYTES_EACH, "an entry keeps to its stated size");
+
+/* The entry of fd; NULL: none of its range was ever needed, or fd is out of range. */
+struct conn *conn_find(int fd);
+struct conn *conn_find_or_make(int fd);
+/* False: somebody else is inside; the connection is given up. */
+bool conn_enter(struct conn *conn);
+void conn_leave(struct conn *conn);
+/* The live request, if any, is over for this descriptor. */
+void conn_forget_request(struct conn *conn);
+/* The descriptor's number means something new. Nobody else can be using it rightfully now. */
+void conn_reset(struct conn *conn, enum conn_kind kind);
+/* fd, or all of [first, last], is about to be closed. */
+void conn_closing(int fd);
+void conn_closing_range(unsigned first, unsigned last);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn_upstream.c - on whose behalf the process talks to others. APP. A connection is lent where it is
+ * made and again where it is written to; trace context in what goes out is the strongest witness,
+ * because the program itself has put it there.
+ */
+#include "shim/attribute.h"
+#include "shim/conn.h"
+#include "shim/conn_table.h"
+#include "shim/conn_upstream.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+static void lend(struct thread *t, struct conn *c)
+{
+	const struct feed_context *request = attribute_known(t);
+
+	if (request)
+		c->request = *request;
+}
+
+void conn_socket(struct thread *t, int fd)
+{
+	struct conn *c = conn_find_or_make(fd);
+
+	if (!c)
+		return;
+	conn_reset(c, CONN_UPSTREAM);
+	lend(t, c);
+}
+
+void conn_connecting(struct thread *t, int fd)
+{
+	struct conn *c = conn_find(fd);
+
+	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c))
+		return;
+	lend(t, c);
+	conn_leave(c);
+}
+
+void conn_pipe(struct thread *t, int fd)
+{
+	struct conn *c = conn_find_or_make(fd);
+
+	if (!c)
+		return;
+	conn_reset(c, CONN_WAKE);
+	lend(t, c);
+}
+
+void upstream_received(struct thread *t, struct conn *c)
+{
+	if (c->shared) {
+		attribute_lost(t);
+		return;
+	}
+	c->awaiting = 0;
+	if (live_has(c->request.request))
+		attribute_read(t, &c->request);
+	else if (c->kind == CONN_WAKE && !c->request.flags)
+		attribute_woken(t);
+	else
+		attribute_other(t);
+}
+
+/* The live request whose trace the program names in a head among the bytes. */
+static bool named(struct conn *c, const struct iovec *vector, size_t count, size_t n,
+		  struct feed_context *out)
+{
+	bool found = false;
+
+	if (!vector)
+		c->unscanned = 1;
+	for (size_t i = 0; i < count && n && !c->unscanned; i++) {
+		const unsigned char *bytes = vector[i].iov_base;
+		size_t left = vector[i].iov_len < n ? vector[i].iov_len : n;
+
+		n -= left;
+		while (left && !c->unscanned) {
+			ssize_t used = http1_feed(&c->parser, bytes, left);
+			const struct http1_request *head = http1_request(&c->parser);
+
+			if (used <= 0) {
+				c->unscanned = used < 0;
+				break;
+			}
+			found = head->has_context && live_of_trace(head->context.trace_id, out);
+			bytes += used;
+			left -= (size_t)used;
+		}
+	}
+	return found;
+}
+
+void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		   size_t n)
+{
+	const struct feed_context *known = attribute_known(t);
+	bool lent = live_has(c->request.request);
+	struct feed_context request;
+
+	if (c->kind == CONN_WAKE) {
+		attribute_other(t);
+		return;
+	}
+	if (named(c, vector, count, n, &request)) {
+		/* So it is. */
+	} else if (lent && (!known || !c->awaiting || known->request == c->request.request)) {
+		request = c->request;
+	} else if (lent) {
+		/* More for the one it was lent to, or already for another? Nothing tells. */
+		c->shared = 1;
+		attribute_lost(t);
+		return;
+	} else if (known) {
+		request = *known;
+	} else {
+		attribute_other(t);
+		return;
+	}
+	c->shared |= lent && c->awaiting && c->request.request != request.request;
+	c->awaiting = 1;
+	c->request = request;
+	attribute_upstream(t, &request);
+}

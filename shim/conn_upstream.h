@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn_upstream.h - connections that the process opened itself, and pipes: each is lent to the request
+ * that the thread is working on, and names it again when an answer comes in. Context: APP; conn is
+ * entered.
+ */
+#ifndef SPANPROF_SHIM_CONN_UPSTREAM_H
+#define SPANPROF_SHIM_CONN_UPSTREAM_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+struct conn;
+struct thread;
+
+void upstream_received(struct thread *thread, struct conn *conn);
+/* n bytes went out; vector: what they were, NULL where that is not known. */
+void upstream_sent(struct thread *thread, struct conn *conn, const struct iovec *vector,
+		   size_t count, size_t n);
+
+#endif

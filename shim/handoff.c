@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handoff.c - objects that threads idle at, in a table by address that is entered by a short spin and
+ * gives up, never waits. APP. Nothing is noted before the first request was seen.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "shim/attribute.h"
+#include "shim/handoff.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+#define HANDOFF_OBJECTS 1024
+#define HANDOFF_SPINS 200
+
+/* Of one object; two whose addresses collide are not followed at the same time. */
+static struct entry {
+	_Atomic uint32_t busy;
+	uint32_t outstanding; /* wakes that no waiter has come back from yet */
+	_Atomic uint32_t waiting;
+	bool known; /* the outstanding wake was for .request */
+	const void *_Atomic object;
+	struct feed_context request;
+} table[HANDOFF_OBJECTS];
+
+static struct entry *entry_of(const void *object)
+{
+	return &table[((uintptr_t)object >> 3) * 2654435761U % HANDOFF_OBJECTS];
+}
+
+static bool enter(struct entry *e)
+{
+	for (int i = 0; i < HANDOFF_SPINS; i++) {
+		if (!atomic_exchange_explicit(&e->busy, 1, memory_order_acquire))
+			return true;
+	}
+	return false;
+}
+
+static void leave(struct entry *e)
+{
+	atomic_store_explicit(&e->busy, 0, memory_order_release);
+}
+
+bool handoff_waits(struct thread *t, const void *object)
+{
+	struct entry *e = entry_of(object);
+	bool noted = false;
+
+	if (!live_any())
+		return false;
+	attribute_idle(t);
+	if (!enter(e))
+		return false;
+	if (!e->waiting) {
+		e->object = object;
+		e->outstanding = 0;
+		e->known = false;
+	}
+	if (e->object == object) {
+		e->waiting++;
+		noted = true;
+	}
+	leave(e);
+	return noted;
+}
+
+void handoff_woken(struct thread *t, const void *object)
+{
+	struct entry *e = entry_of(object);
+	struct feed_context request;
+	bool take;
+
+	/* A waiter too many is left behind: then fewer wakes look directed, not more. */
+	if (!enter(e))
+		return;
+	take = e->outstanding == 1 && e->known;
+	if (take)
+		request = e->request;
+	if (e->outstanding && !--e->outstanding)
+		e->known = false;
+	if (e->waiting)
+		e->waiting--;
+	leave(e);
+	if (take)
+		attribute_handed(t, &request);
+}
+
+void handoff_wakes(struct thread *t, const void *object, bool all)
+{
+	struct entry *e = entry_of(object);
+	const struct feed_context *request = attribute_known(t);
+
+	if (atomic_load_explicit(&e->object, memory_order_relaxed) != object ||
+	    !atomic_load_explicit(&e->waiting, memory_order_relaxed) || !enter(e))
+		return;
+	if (e->object == object && e->waiting) {
+		e->outstanding += all ? e->waiting : 1;
+		e->known = e->outstanding == 1 && request;
+		if (e->known)
+			e->request = *request;
+	}
+	leave(e);
+	/* Who was handed a request and wakes another has done its part: the next may be anything. */
+	attribute_idle(t);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * live.h - the requests of this process that are not finished: which thread read each one's head, how
+ * many such a thread has, and which of them carries a given trace id. Bounded: a request that LIVE_MAX
+ * later ones outlived is taken for finished, which can lose it but never lend it to a stranger.
+ * Context: APP, any thread; no lock.
+ */
+#ifndef SPANPROF_SHIM_LIVE_H
+#define SPANPROF_SHIM_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/feed.h"
+
+#define LIVE_MAX 4096
+
+/* A number for a new request, never 0. */
+uint32_t live_number(void);
+/* Whether any request was ever seen. */
+bool live_any(void);
+/* The head of a request with a number was read by the thread tid. */
+void live_begin(const struct feed_context *request, int32_t tid);
+/* It was answered, or its connection is gone. Again, or for 0: nothing. */
+void live_end(uint32_t request);
+bool live_has(uint32_t request);
+/* Unfinished requests whose heads tid read; may be too many by those of other threads, never too few. */
+unsigned live_count(int32_t tid);
+/* The only unfinished request that tid read. False: none, several, or not known. */
+bool live_sole(int32_t tid, struct feed_context *request);
+/* The only unfinished request of the trace. */
+bool live_of_trace(const uint8_t trace_id[16], struct feed_context *request);
+
+#endif
