@@ -15,6 +15,14 @@
 #define DOUBT_MAX 32
 
 static const struct feed_context nobody;
+/* Written once, before there are threads. */
+static struct feed_context process_context;
+
+/* Whose the work is that no request is known for. */
+static const struct feed_context *unknown_owner(void)
+{
+	return live_any() ? &nobody : &process_context;
+}
 
 /* Whether samples of a stretch that begins in mode wait for its end. */
 static bool is_open(const struct thread *t, enum attribution_mode mode)
@@ -54,12 +62,23 @@ static void turn(struct thread *t, const struct feed_context *owner, enum attrib
 	bool was_open = now->flags & FEED_SAMPLE_OPEN;
 	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
-	span_begin(&t->span, unknown ? &nobody : request, is_open(t, mode));
+	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		push_stretch(t, ended, owner);
 	t->attribution.mode = mode;
 	if (request != &t->attribution.request)
 		t->attribution.request = unknown ? nobody : *request;
+}
+
+void attribute_default(const struct feed_context *context)
+{
+	process_context = *context;
+}
+
+void attribute_start(struct thread *t)
+{
+	if (process_context.flags)
+		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
 
 static bool same(const struct feed_context *a, const struct feed_context *b)

@@ -43,6 +43,12 @@ struct attribution {
 	} outer[ATTRIBUTION_DEPTH];
 };
 
+/* BOOT. The process as a whole works on a span (TRACEPARENT in its environment): whatever its threads
+ * do is that one's, until the process turns out to serve requests. */
+void attribute_default(const struct feed_context *context);
+/* APP, BOOT. The thread's first event. */
+void attribute_start(struct thread *thread);
+
 /* A complete head arrived on a connection, or more bytes of a connection with a live request. */
 void attribute_read(struct thread *thread, const struct feed_context *request);
 /* Bytes go out to a client whose request is live. */

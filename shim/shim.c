@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/attach.h"
+#include "shim/attribute.h"
 #include "shim/config.h"
 #include "shim/foreign.h"
 #include "shim/log.h"
@@ -25,6 +26,7 @@
 #include "shim/shim.h"
 #include "shim/thread.h"
 #include "shim/timer.h"
+#include "shim/traceparent.h"
 #include "shim/unload.h"
 #include "shim/unwind.h"
 #include "shim/wrap_signal.h"
@@ -150,6 +152,22 @@ static bool prepare(void)
 	return true;
 }
 
+/* TRACEPARENT, as the OpenTelemetry environment carrier has it; a CGI program's (RFC 3875) is in the
+ * variable of its request's header. */
+static void take_context(void)
+{
+	const char *value = getenv(getenv("GATEWAY_INTERFACE") ? "HTTP_TRACEPARENT" : "TRACEPARENT");
+	struct feed_context context = {.flags = FEED_CONTEXT_IDS};
+	struct trace_context parsed;
+
+	if (!value || !traceparent_parse(value, strlen(value), &parsed) ||
+	    !(parsed.flags & TRACE_FLAG_SAMPLED))
+		return;
+	memcpy(context.trace_id, parsed.trace_id, sizeof(context.trace_id));
+	memcpy(context.span_id, parsed.span_id, sizeof(context.span_id));
+	attribute_default(&context);
+}
+
 static void boot(char **argv)
 {
 	uintptr_t low, high;
@@ -162,6 +180,7 @@ static void boot(char **argv)
 	if (!wanted() || !prepare())
 		return;
 	active = true;
+	take_context();
 	if (config.eager || launched_eager())
 		attach_now();
 	thread_main_stack(argv, &low, &high);

@@ -97,6 +97,7 @@ void thread_start(uintptr_t stack_low, uintptr_t stack_high)
 	t->stack_low = stack_low;
 	t->stack_high = stack_high;
 	t->timer = THREAD_NO_TIMER;
+	attribute_start(t);
 	atomic_store_explicit(&t->registered, 1, memory_order_relaxed);
 	pthread_mutex_lock(&registry_lock);
 	link_thread(t);
