@@ -25,7 +25,8 @@ static const struct feed_context *unknown_owner(void)
 }
 
 /* Whether samples of a stretch that begins in mode wait for its end. */
-static bool is_open(const struct thread *t, enum attribution_mode mode)
+static bool is_open(const struct thread *t, enum attribution_mode mode,
+		    const struct feed_context *request)
 {
 	switch (mode) {
 	case ATTRIBUTION_AFTER:
@@ -35,7 +36,7 @@ static bool is_open(const struct thread *t, enum attribution_mode mode)
 	case ATTRIBUTION_NONE:
 		return live_any();
 	case ATTRIBUTION_ACTIVE:
-		return live_count(t->tid) > 1;
+		return live_others(t->tid, request->request) > 0;
 	default:
 		return false;
 	}
@@ -62,7 +63,7 @@ static void turn(struct thread *t, const struct feed_context *owner, enum attrib
 	bool was_open = now->flags & FEED_SAMPLE_OPEN;
 	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
-	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode));
+	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode, request));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		push_stretch(t, ended, owner);
 	t->attribution.mode = mode;
@@ -92,9 +93,9 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
  * anybody while several requests are unfinished. As long as such stretches are more than a few, no
  * guess is made among several.
  */
-static bool doubted(const struct thread *t)
+static bool doubted(const struct thread *t, const struct feed_context *request)
 {
-	return t->attribution.doubt && live_count(t->tid) > 1;
+	return t->attribution.doubt && live_others(t->tid, request->request) > 0;
 }
 
 static void note_unexplained(struct thread *t)
@@ -116,10 +117,16 @@ static struct feed_context inherited(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
-	if (a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_LOST ||
-	    (a->mode == ATTRIBUTION_ACTIVE && doubted(t)))
+	switch (a->mode) {
+	case ATTRIBUTION_NONE:
+	case ATTRIBUTION_LOST:
 		return nobody;
-	return a->request;
+	case ATTRIBUTION_ACTIVE:
+	case ATTRIBUTION_AFTER:
+		return doubted(t, &a->request) ? nobody : a->request;
+	default:
+		return a->request;
+	}
 }
 
 /* Whose it is when the thread writes for request: by what was known, or by the look-ahead. */
@@ -130,7 +137,7 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
 	case ATTRIBUTION_AFTER:
-		return doubted(t) ? nobody : *request;
+		return doubted(t, request) ? nobody : *request;
 	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
 		return same(&a->request, request) ? *request : nobody;
@@ -185,7 +192,7 @@ void attribute_upstream(struct thread *t, const struct feed_context *request)
 	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
 		return;
 	/* What followed an answer was its own, up to here. */
-	owner = a->mode == ATTRIBUTION_AFTER ? a->request : claimed(t, request);
+	owner = a->mode == ATTRIBUTION_AFTER ? inherited(t) : claimed(t, request);
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
@@ -193,7 +200,7 @@ void attribute_upstream(struct thread *t, const struct feed_context *request)
 void attribute_other(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = a->request;
+	struct feed_context owner = inherited(t);
 
 	a->called = true;
 	if (a->mode == ATTRIBUTION_AFTER)
@@ -265,7 +272,7 @@ const struct feed_context *attribute_known(const struct thread *t)
 
 	switch (a->mode) {
 	case ATTRIBUTION_ACTIVE:
-		return doubted(t) ? NULL : &a->request;
+		return doubted(t, &a->request) ? NULL : &a->request;
 	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
 	case ATTRIBUTION_SAID:

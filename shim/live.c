@@ -102,7 +102,7 @@ static void index_trace(struct slot *s, const struct feed_context *request)
 	uint32_t before = atomic_exchange_explicit(index, request->request, memory_order_relaxed);
 	struct feed_context other;
 
-	if (!copy(before, &other) ||
+	if (before == request->request || !copy(before, &other) ||
 	    memcmp(other.trace_id, request->trace_id, sizeof(other.trace_id)) != 0)
 		return;
 	atomic_store_explicit(&slot_of(before)->twin, 1, memory_order_relaxed);
@@ -130,6 +130,15 @@ unsigned live_count(int32_t tid)
 	int32_t n = atomic_load_explicit(&reader_of(tid)->count, memory_order_relaxed);
 
 	return n > 0 ? (unsigned)n : 0;
+}
+
+unsigned live_others(int32_t tid, uint32_t request)
+{
+	unsigned n = live_count(tid);
+	bool among = live_has(request) &&
+		     atomic_load_explicit(&slot_of(request)->reader, memory_order_relaxed) == tid;
+
+	return among && n ? n - 1 : n;
 }
 
 bool live_sole(int32_t tid, struct feed_context *request)

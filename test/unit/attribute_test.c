@@ -4,10 +4,12 @@
  * agent has read the ends of the stretches. push_stretch is ours here: it stands for the ring and
  * the agent behind it.
  *
- * In a script: rX more of request X was read, wX something was written to its client, o any other
- * call, u an unknown request's bytes were read, e a wait for readiness, l a connection was lost; "." is a tick. Requests in lower case
- * carry ids, in upper case they are untraced. The answer has a letter for each tick; "-" is
- * nobody's.
+ * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
+ * client, dX it is finished, sX something went out to a server for it, hX it was handed to the thread;
+ * o any other call, u an unknown request's bytes were read, e a wait for readiness, p a wake by another
+ * thread, i an idle wait, l a connection was lost; [X the program enters X itself, ] it leaves; "." is
+ * a tick. Requests in lower case carry ids, in upper case they are untraced. The answer has a letter
+ * for each tick; "-" is nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,6 +96,35 @@ static void do_step(const char **script)
 	struct feed_context request;
 
 	switch (*(*script)++) {
+	case 'n':
+		request = request_of(*(*script)++);
+		live_begin(&request, thread.tid);
+		attribute_read(&thread, &request);
+		break;
+	case 'd':
+		live_end((uint32_t)*(*script)++);
+		break;
+	case 's':
+		request = request_of(*(*script)++);
+		attribute_upstream(&thread, &request);
+		break;
+	case 'h':
+		request = request_of(*(*script)++);
+		attribute_handed(&thread, &request);
+		break;
+	case '[':
+		request = request_of(*(*script)++);
+		assert_true(attribute_enter(&thread, &request));
+		break;
+	case ']':
+		attribute_leave(&thread);
+		break;
+	case 'p':
+		attribute_woken(&thread);
+		break;
+	case 'i':
+		attribute_idle(&thread);
+		break;
 	case 'r':
 		request = request_of(*(*script)++);
 		attribute_read(&thread, &request);
@@ -134,6 +165,8 @@ static void assert_owners(const char *script, const char *expected)
 	tick_count = pushes = 0;
 	while (*left)
 		do_step(&left);
+	for (int letter = 'A'; letter <= 'z'; letter++)
+		live_end((uint32_t)letter);
 	for (unsigned i = 0; i < tick_count; i++)
 		owners[i] = ticks[i].open && !ticks[i].ended ? '-' : ticks[i].owner;
 	if (strcmp(owners, expected) != 0)
@@ -253,6 +286,83 @@ static void an_answer_that_begins_early_does_not_cut_the_reading(void **state)
 	assert_owners("e ra . wa . ra . wa . e .", "aaaa-");
 }
 
+/* PostgreSQL waits for a lock inside a query; HAProxy's Lua yields to itself. */
+static void with_one_unfinished_request_a_wait_comes_back_to_it(void **state)
+{
+	assert_owners("e na . e . wa da . e .", "aaa-");
+	assert_owners("e na . e . e . e . wa da e .", "aaaa-");
+	assert_owners("e nA . e . wA dA e .", "AA-");
+	/* But it is not that one's when somebody else's bytes come first. */
+	assert_owners("e na . e . nb . wb db e . wa da e", "a-ba");
+	assert_owners("e na . e . wb . e", "a-b");
+}
+
+static void a_finished_request_is_not_come_back_to(void **state)
+{
+	assert_owners("e na . wa da . e . o . e", "aa--");
+	assert_owners("na . e da . o . e .", "aa--");
+}
+
+/* nginx as a proxy: what goes to the server is the request's, and so is what comes back. */
+static void servers_are_talked_to_for_a_request(void **state)
+{
+	assert_owners("e na . nb . e . sa . e . rb . wb db . e . ra . wa da", "abaa-bbaa");
+	/* Its first write ends the look-ahead like an answer. */
+	assert_owners("e na nb e . sb . o . e", "bbb");
+	assert_owners("na wa . sb . e da", "ab");
+}
+
+/* Coroutines: slices between waits that nobody claims make every guess among several void. */
+static void interleaving_is_detected_and_left_unlabelled(void **state)
+{
+	assert_owners("na nb e . e . e . wa da . e . wb db . e .", "----bb-");
+	assert_owners("na nb nc e . e . wa . wb . rc . e . rc . e", "------c");
+	/* A call in the slice explains it: no doubt. */
+	assert_owners("na nb e . o e . wa da wb db e", "-a");
+}
+
+static void doubt_wears_off_with_what_calls_explain(void **state)
+{
+	assert_owners("na nb e . e  rb . ra . rb . ra . rb . ra . e", "---" "--ba");
+}
+
+static void handed_work_is_the_givers_until_the_thread_idles(void **state)
+{
+	assert_owners("ha . o . i . e .", "aa--");
+	assert_owners("ha . hb . i", "ab");
+	assert_owners("ha . e . wb", "ab");
+	assert_owners("ha . wb . e", "-b");
+	/* Who has work of its own keeps it. */
+	assert_owners("nb . ha . i . wb db e", "bbb");
+}
+
+static void what_the_program_says_itself_stands(void **state)
+{
+	assert_owners("[a . rb . wc . e . u . l . ] . e", "aaaaaa-");
+	assert_owners("nb . [a . [C . ] . ] . wb db e", "baCab");
+	assert_owners("] . na . wa da e", "-a");
+	assert_owners("e . [a ] . e", "--");
+}
+
+static void contexts_nest_no_deeper_than_stated(void **state)
+{
+	struct feed_context request = request_of('a');
+
+	memset(&thread, 0, sizeof(thread));
+	for (int i = 0; i < ATTRIBUTION_DEPTH; i++)
+		assert_true(attribute_enter(&thread, &request));
+	assert_false(attribute_enter(&thread, &request));
+	for (int i = 0; i < ATTRIBUTION_DEPTH; i++)
+		attribute_leave(&thread);
+	assert_int_equal(thread.attribution.mode, ATTRIBUTION_NONE);
+}
+
+static void a_wake_ends_what_was_known(void **state)
+{
+	assert_owners("na . nb . p . wa . e", "aba" "a");
+	assert_owners("na . p . wa da e", "aa");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,8 +380,17 @@ int main(void)
 	    cmocka_unit_test(only_stretches_with_open_samples_are_told),
 	    cmocka_unit_test(idle_waits_begin_no_stretch),
 	    cmocka_unit_test(an_answer_that_begins_early_does_not_cut_the_reading),
-		cmocka_unit_test(what_follows_a_read_of_an_unknown_request_is_nobodys),
-};
+	    cmocka_unit_test(what_follows_a_read_of_an_unknown_request_is_nobodys),
+	    cmocka_unit_test(with_one_unfinished_request_a_wait_comes_back_to_it),
+	    cmocka_unit_test(a_finished_request_is_not_come_back_to),
+	    cmocka_unit_test(servers_are_talked_to_for_a_request),
+	    cmocka_unit_test(interleaving_is_detected_and_left_unlabelled),
+	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
+	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
+	    cmocka_unit_test(what_the_program_says_itself_stands),
+	    cmocka_unit_test(contexts_nest_no_deeper_than_stated),
+	    cmocka_unit_test(a_wake_ends_what_was_known),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
