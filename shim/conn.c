@@ -13,6 +13,7 @@
 #include "shim/live.h"
 #include "shim/raw.h"
 #include "shim/thread.h"
+#include "shim/tls.h"
 
 void conn_accepted(struct thread *t, int fd)
 {
@@ -124,24 +125,45 @@ static struct conn *known(struct thread *t, int fd)
 	return c;
 }
 
+/* Ciphertext that the program moves itself, outside the TLS library, tells no more than whose it is. */
+static void received_cipher(struct thread *t, struct conn *c)
+{
+	if (live_has(c->request.request))
+		attribute_read(t, &c->request);
+	else
+		attribute_other(t);
+}
+
+static void received(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		     ssize_t n)
+{
+	if (!is_clients(c)) {
+		upstream_received(t, c);
+		return;
+	}
+	for (size_t i = 0; i < count && n > 0; i++) {
+		size_t part = vector[i].iov_len < (size_t)n ? vector[i].iov_len : (size_t)n;
+
+		feed(t, c, vector[i].iov_base, part);
+		n -= (ssize_t)part;
+	}
+	tell_read(t, c);
+}
+
 void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, size_t count,
 			  ssize_t n)
 {
-	struct conn *c = n > 0 ? known(t, fd) : NULL;
+	struct conn *c;
 
+	if (n <= 0 || tls_inside(t, fd))
+		return;
+	c = known(t, fd);
 	if (!c)
 		return;
-	if (is_clients(c)) {
-		for (size_t i = 0; i < count && n > 0; i++) {
-			size_t part = vector[i].iov_len < (size_t)n ? vector[i].iov_len : (size_t)n;
-
-			feed(t, c, vector[i].iov_base, part);
-			n -= (ssize_t)part;
-		}
-		tell_read(t, c);
-	} else {
-		upstream_received(t, c);
-	}
+	if (c->tls && is_clients(c))
+		received_cipher(t, c);
+	else
+		received(t, c, vector, count, n);
 	conn_leave(c);
 }
 
@@ -150,6 +172,34 @@ void conn_received(struct thread *t, int fd, const void *bytes, ssize_t n)
 	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = n > 0 ? (size_t)n : 0};
 
 	conn_received_vector(t, fd, &whole, 1, n);
+}
+
+/* From the first plaintext on, the connection is what that says. */
+static struct conn *plain(struct thread *t, int fd)
+{
+	struct conn *c = known(t, fd);
+
+	if (!c || c->tls)
+		return c;
+	c->tls = 1;
+	c->unscanned = 0;
+	http1_init(&c->parser);
+	if (is_clients(c)) {
+		conn_forget_request(c);
+		c->kind = CONN_INBOUND;
+	}
+	return c;
+}
+
+void conn_received_plain(struct thread *t, int fd, const void *bytes, ssize_t n)
+{
+	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = (size_t)n};
+	struct conn *c = plain(t, fd);
+
+	if (!c)
+		return;
+	received(t, c, &whole, 1, n);
+	conn_leave(c);
 }
 
 void conn_drained(struct thread *t, int fd, ssize_t n)
@@ -182,16 +232,39 @@ static void answer(struct thread *t, struct conn *c)
 	live_end(c->request.request);
 }
 
-void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size_t count, ssize_t n)
+static void sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		 size_t n)
 {
-	struct conn *c = n > 0 ? known(t, fd) : NULL;
-
-	if (!c)
-		return;
 	if (is_clients(c))
 		answer(t, c);
 	else
-		upstream_sent(t, c, vector, count, (size_t)n);
+		upstream_sent(t, c, vector, count, n);
+}
+
+void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size_t count, ssize_t n)
+{
+	struct conn *c;
+
+	if (n <= 0 || tls_inside(t, fd))
+		return;
+	c = known(t, fd);
+	if (!c)
+		return;
+	if (c->tls && !is_clients(c))
+		attribute_other(t);
+	else
+		sent(t, c, vector, count, (size_t)n);
+	conn_leave(c);
+}
+
+void conn_sent_plain(struct thread *t, int fd, const void *bytes, ssize_t n)
+{
+	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = (size_t)n};
+	struct conn *c = plain(t, fd);
+
+	if (!c)
+		return;
+	sent(t, c, bytes ? &whole : NULL, bytes ? 1 : 0, (size_t)n);
 	conn_leave(c);
 }
 

@@ -34,6 +34,9 @@ void conn_received_vector(struct thread *thread, int fd, const struct iovec *vec
 void conn_sent(struct thread *thread, int fd, const void *bytes, ssize_t n);
 void conn_sent_vector(struct thread *thread, int fd, const struct iovec *vector, size_t count,
 		      ssize_t n);
+/* n > 0 bytes of plaintext, at a TLS library whose ciphertext goes through fd. */
+void conn_received_plain(struct thread *thread, int fd, const void *bytes, ssize_t n);
+void conn_sent_plain(struct thread *thread, int fd, const void *bytes, ssize_t n);
 /* n > 0 bytes left fd without being seen (splice). */
 void conn_drained(struct thread *thread, int fd, ssize_t n);
 /* All of the descriptors serve the request that the thread works on: waiting for them is its work. */

@@ -36,6 +36,11 @@ struct thread {
 	struct ring ring;
 	struct span span;
 	struct attribution attribution;
+	struct {
+		uintptr_t frame; /* of the wrapper of a session's read or write that it is in; 0: none */
+		int fd;		 /* that the session has turned out to use; -1: not yet */
+		int last;	 /* the last connection whose ciphertext the thread moved itself */
+	} tls;
 	struct thread *next, *previous; /* registry lock */
 };
 

@@ -9,6 +9,7 @@
 
 #include "shim/observe.h"
 #include "shim/real.h"
+#include "shim/tls_real.h"
 #include "shim/unload.h"
 
 EXPORT int dlclose(void *handle)
@@ -16,6 +17,7 @@ EXPORT int dlclose(void *handle)
 	struct unload unload;
 	int result, saved = errno;
 
+	tls_real_forget();
 	unload_begin(&unload);
 	errno = saved;
 	result = REAL(dlclose)(handle);

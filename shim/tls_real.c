@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls_real.c - finds and remembers, by place of call, what a wrapper of a TLS library stands before.
+ * APP. The dynamic linker's lock is taken at the first call from a place, never later.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "shim/real.h"
+#include "shim/tls_real.h"
+
+#define PLACES 1024
+
+/* Written once, key last; an entry of an older epoch is written anew. Two places that collide look up
+ * each time. */
+static struct place {
+	_Atomic uint64_t key; /* of address, name and epoch; 0: none */
+	void *_Atomic real;
+} places[PLACES];
+static _Atomic uint32_t epoch;
+
+static uint64_t key_of(unsigned which, void *address)
+{
+	uint64_t key = ((uint64_t)(uintptr_t)address << 16) ^
+		       ((uint64_t)atomic_load_explicit(&epoch, memory_order_acquire) << 5) ^ which;
+
+	return key ? key : 1;
+}
+
+static void *from_caller(const char *name, void *address)
+{
+	struct link_map *map = NULL;
+	void *handle, *found = NULL;
+	Dl_info info;
+
+	if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_name ||
+	    !*map->l_name)
+		return NULL;
+	/* The object's own scope: itself and what it needs, so not us. */
+	handle = dlopen(map->l_name, RTLD_NOLOAD | RTLD_LAZY);
+	if (!handle)
+		return NULL;
+	found = dlsym(handle, name);
+	REAL(dlclose)(handle);
+	return found;
+}
+
+static void *look_up(const char *name, void *address)
+{
+	Dl_info info;
+	void *found = from_caller(name, address);
+
+	if (!found)
+		found = dlsym(RTLD_NEXT, name);
+	/* One that only we define is no real one. */
+	if (found && dladdr(found, &info)) {
+		Dl_info own;
+
+		if (dladdr((void *)tls_real, &own) && own.dli_fbase == info.dli_fbase)
+			return NULL;
+	}
+	return found;
+}
+
+void *tls_real(unsigned which, const char *name, void *address)
+{
+	uint64_t key = key_of(which, address);
+	struct place *p = &places[(key >> 5 ^ key >> 19 ^ key) % PLACES];
+	int saved = errno;
+	void *real;
+
+	if (atomic_load_explicit(&p->key, memory_order_acquire) == key) {
+		real = atomic_load_explicit(&p->real, memory_order_relaxed);
+		if (atomic_load_explicit(&p->key, memory_order_acquire) == key)
+			return real;
+	}
+	real = look_up(name, address);
+	errno = saved;
+	if (real) {
+		atomic_store_explicit(&p->key, 0, memory_order_release);
+		atomic_store_explicit(&p->real, real, memory_order_release);
+		atomic_store_explicit(&p->key, key, memory_order_release);
+	}
+	return real;
+}
+
+void tls_real_forget(void)
+{
+	atomic_fetch_add_explicit(&epoch, 1, memory_order_release);
+}
