@@ -89,13 +89,20 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
 
 /*
  * Requests that take turns on one thread between its calls (coroutines, timers) cannot be told apart.
- * What shows them is a stretch with samples, after a wait and before the next, in which no call names
- * anybody while several requests are unfinished. As long as such stretches are more than a few, no
- * guess is made among several.
+ * Three things show them: a stretch with samples, after a wait and before the next, in which no call
+ * names anybody while several requests are unfinished; an answer out of such a stretch that comes more
+ * than a turn after its request's head, where nothing in this turn has named or woken it; and an answer
+ * to another request than the one that was read last. As long as such stretches are more than a few, no
+ * guess is made among several requests.
  */
 static bool doubted(const struct thread *t, const struct feed_context *request)
 {
 	return t->attribution.doubt && live_others(t->tid, request->request) > 0;
+}
+
+static void doubt_more(struct attribution *a)
+{
+	a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
 }
 
 static void note_unexplained(struct thread *t)
@@ -103,7 +110,22 @@ static void note_unexplained(struct thread *t)
 	struct attribution *a = &t->attribution;
 
 	if (a->mode == ATTRIBUTION_NONE && !a->called && is_waited_for(t) && live_count(t->tid) > 1)
-		a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
+		doubt_more(a);
+}
+
+/* Before an answer claims a stretch. */
+static void note_answer(struct thread *t, const struct feed_context *request)
+{
+	struct attribution *a = &t->attribution;
+	bool hidden = (a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER) && !a->called;
+	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request);
+	uint32_t turn;
+
+	if ((!hidden && !other) || !is_waited_for(t) ||
+	    !live_others(t->tid, request->request))
+		return;
+	if (other || (live_turn(t->tid, request->request, &turn) && a->turn - turn > 1))
+		doubt_more(a);
 }
 
 static void note_explained(struct thread *t)
@@ -175,10 +197,12 @@ void attribute_read_unknown(struct thread *t)
 
 void attribute_write(struct thread *t, const struct feed_context *request)
 {
-	struct feed_context owner = claimed(t, request);
+	struct feed_context owner;
 
 	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
+	note_answer(t, request);
+	owner = claimed(t, request);
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_AFTER, request);
 }
@@ -231,6 +255,7 @@ void attribute_wait(struct thread *t)
 	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	note_unexplained(t);
+	t->attribution.turn++;
 	t->attribution.called = false;
 	park(t);
 }

@@ -35,6 +35,7 @@ struct attribution {
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
+	uint32_t turn; /* counts waits */
 	struct feed_context request;
 	/* What the program's own contexts will give way to, outermost first. */
 	struct {

@@ -72,7 +72,7 @@ static void begin_request(struct thread *t, struct conn *c)
 		memcpy(c->request.trace_id, head->context.trace_id, sizeof(c->request.trace_id));
 		memcpy(c->request.span_id, head->context.span_id, sizeof(c->request.span_id));
 	}
-	live_begin(&c->request, t->tid);
+	live_begin(&c->request, t->tid, t->attribution.turn);
 }
 
 static void feed(struct thread *t, struct conn *c, const unsigned char *bytes, size_t n)

@@ -101,6 +101,8 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	struct feed_context request;
 
 	if (c->kind == CONN_WAKE) {
+		/* Who was handed work and wakes another has done it. */
+		attribute_idle(t);
 		attribute_other(t);
 		return;
 	}

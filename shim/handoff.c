@@ -24,6 +24,13 @@ static struct entry {
 	struct feed_context request;
 } table[HANDOFF_OBJECTS];
 
+/*
+ * Threads that were woken for some request's work and have not idled since. A pool with more than one
+ * busy thread takes items off its queue without a call, and a woken thread may find another's item: so
+ * a wake is believed only when nobody else is at work.
+ */
+static _Atomic uint32_t at_work;
+
 static struct entry *entry_of(const void *object)
 {
 	return &table[((uintptr_t)object >> 3) * 2654435761U % HANDOFF_OBJECTS];
@@ -51,6 +58,10 @@ bool handoff_waits(struct thread *t, const void *object)
 	if (!live_any())
 		return false;
 	attribute_idle(t);
+	if (t->woken) {
+		t->woken = false;
+		atomic_fetch_sub_explicit(&at_work, 1, memory_order_relaxed);
+	}
 	if (!enter(e))
 		return false;
 	if (!e->waiting) {
@@ -83,7 +94,10 @@ void handoff_woken(struct thread *t, const void *object)
 	if (e->waiting)
 		e->waiting--;
 	leave(e);
-	if (take)
+	if (!take || t->attribution.mode != ATTRIBUTION_NONE)
+		return;
+	t->woken = true;
+	if (atomic_fetch_add_explicit(&at_work, 1, memory_order_relaxed) == 0)
 		attribute_handed(t, &request);
 }
 

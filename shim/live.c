@@ -14,6 +14,7 @@
 struct slot {
 	_Atomic uint32_t request; /* 0: free. Writer: release; whoever ends it: compare-exchange */
 	_Atomic int32_t reader;
+	_Atomic uint32_t turn;
 	_Atomic uint32_t twin; /* another unfinished request had the same trace */
 	struct feed_context context;
 };
@@ -109,13 +110,14 @@ static void index_trace(struct slot *s, const struct feed_context *request)
 	atomic_store_explicit(&s->twin, 1, memory_order_relaxed);
 }
 
-void live_begin(const struct feed_context *request, int32_t tid)
+void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 {
 	struct slot *s = slot_of(request->request);
 	struct reader *r = reader_of(tid);
 
 	live_end(atomic_load_explicit(&s->request, memory_order_relaxed));
 	atomic_store_explicit(&s->reader, tid, memory_order_relaxed);
+	atomic_store_explicit(&s->turn, turn, memory_order_relaxed);
 	atomic_store_explicit(&s->twin, 0, memory_order_relaxed);
 	s->context = *request;
 	atomic_fetch_add_explicit(&r->count, 1, memory_order_relaxed);
@@ -130,6 +132,14 @@ unsigned live_count(int32_t tid)
 	int32_t n = atomic_load_explicit(&reader_of(tid)->count, memory_order_relaxed);
 
 	return n > 0 ? (unsigned)n : 0;
+}
+
+bool live_turn(int32_t tid, uint32_t request, uint32_t *turn)
+{
+	struct slot *s = slot_of(request);
+
+	*turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
+	return live_has(request) && atomic_load_explicit(&s->reader, memory_order_relaxed) == tid;
 }
 
 unsigned live_others(int32_t tid, uint32_t request)

@@ -19,8 +19,10 @@
 uint32_t live_number(void);
 /* Whether any request was ever seen. */
 bool live_any(void);
-/* The head of a request with a number was read by the thread tid. */
-void live_begin(const struct feed_context *request, int32_t tid);
+/* The head of a request with a number was read by the thread tid, in its turn of that number. */
+void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn);
+/* In which turn; false: it is finished, or another thread read it. */
+bool live_turn(int32_t tid, uint32_t request, uint32_t *turn);
 /* It was answered, or its connection is gone. Again, or for 0: nothing. */
 void live_end(uint32_t request);
 bool live_has(uint32_t request);

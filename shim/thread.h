@@ -36,6 +36,7 @@ struct thread {
 	struct ring ring;
 	struct span span;
 	struct attribution attribution;
+	bool woken; /* out of an idle wait, for work of some request's; handoff.c */
 	struct {
 		uintptr_t frame; /* of the wrapper of a session's read or write that it is in; 0: none */
 		int fd;		 /* that the session has turned out to use; -1: not yet */

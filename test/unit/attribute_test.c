@@ -98,7 +98,7 @@ static void do_step(const char **script)
 	switch (*(*script)++) {
 	case 'n':
 		request = request_of(*(*script)++);
-		live_begin(&request, thread.tid);
+		live_begin(&request, thread.tid, thread.attribution.turn);
 		attribute_read(&thread, &request);
 		break;
 	case 'd':
@@ -316,7 +316,7 @@ static void servers_are_talked_to_for_a_request(void **state)
 static void interleaving_is_detected_and_left_unlabelled(void **state)
 {
 	assert_owners("na nb e . e . e . wa da . e . wb db . e .", "----bb-");
-	assert_owners("na nb nc e . e . wa . wb . rc . e . rc . e", "------c");
+	assert_owners("na nb nc e . e . wa . wb . rc . e . rc . e", "-------");
 	/* A call in the slice explains it: no doubt. */
 	assert_owners("na nb e . o e . wa da wb db e", "-a");
 }

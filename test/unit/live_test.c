@@ -24,7 +24,7 @@ static void begin(uint32_t number, uint8_t trace, int32_t tid)
 {
 	struct feed_context request = request_of(number, trace);
 
-	live_begin(&request, tid);
+	live_begin(&request, tid, 0);
 }
 
 static int end_all(void **state)
