@@ -78,6 +78,8 @@ void attribute_default(const struct feed_context *context)
 
 void attribute_start(struct thread *t)
 {
+	/* Trust is earned, else the first samples of a program of coroutines are wrong. */
+	t->attribution.doubt = DOUBT_MORE;
 	if (process_context.flags)
 		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
@@ -174,12 +176,17 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 {
 	const struct attribution *a = &t->attribution;
 	struct feed_context owner = inherited(t);
+	uint32_t since;
 
 	if (a->mode == ATTRIBUTION_SAID ||
 	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
 		return;
 	if (a->mode == ATTRIBUTION_SOLE && !same(&a->request, request))
 		owner = nobody;
+	/* A request that begins only now cannot have taken a turn before. */
+	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
+	    live_turn(t->tid, request->request, &since) && since == a->turn)
+		owner = a->request;
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
