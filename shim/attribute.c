@@ -67,6 +67,7 @@ static void turn(struct thread *t, const struct feed_context *owner, enum attrib
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		push_stretch(t, ended, owner);
 	t->attribution.mode = mode;
+	t->attribution.guess = false;
 	if (request != &t->attribution.request)
 		t->attribution.request = unknown ? nobody : *request;
 }
@@ -146,6 +147,7 @@ static struct feed_context inherited(const struct thread *t)
 	case ATTRIBUTION_LOST:
 		return nobody;
 	case ATTRIBUTION_ACTIVE:
+		return a->guess || doubted(t, &a->request) ? nobody : a->request;
 	case ATTRIBUTION_AFTER:
 		return doubted(t, &a->request) ? nobody : a->request;
 	default:
@@ -172,7 +174,8 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 	}
 }
 
-void attribute_read(struct thread *t, const struct feed_context *request)
+/* The thread turns to request, which nobody doubts. */
+static void take_up(struct thread *t, const struct feed_context *request)
 {
 	const struct attribution *a = &t->attribution;
 	struct feed_context owner = inherited(t);
@@ -189,6 +192,29 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 		owner = a->request;
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
+}
+
+void attribute_read(struct thread *t, const struct feed_context *request)
+{
+	t->attribution.guess &= !same(&t->attribution.request, request);
+	take_up(t, request);
+}
+
+/* From here on the stretch is request's, by a guess: its samples wait for an end that says nobody's. */
+static void suspect(struct thread *t, bool guess)
+{
+	struct attribution *a = &t->attribution;
+
+	if (!guess || a->mode != ATTRIBUTION_ACTIVE || a->guess)
+		return;
+	span_begin(&t->span, &a->request, true);
+	a->guess = true;
+}
+
+void attribute_answered(struct thread *t, const struct feed_context *request, bool guess)
+{
+	take_up(t, request);
+	suspect(t, guess);
 }
 
 void attribute_read_unknown(struct thread *t)
@@ -214,7 +240,7 @@ void attribute_write(struct thread *t, const struct feed_context *request)
 	turn(t, &owner, ATTRIBUTION_AFTER, request);
 }
 
-void attribute_upstream(struct thread *t, const struct feed_context *request)
+void attribute_upstream(struct thread *t, const struct feed_context *request, bool guess)
 {
 	const struct attribution *a = &t->attribution;
 	struct feed_context owner;
@@ -226,6 +252,7 @@ void attribute_upstream(struct thread *t, const struct feed_context *request)
 	owner = a->mode == ATTRIBUTION_AFTER ? inherited(t) : claimed(t, request);
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
+	suspect(t, guess);
 }
 
 void attribute_other(struct thread *t)
@@ -267,6 +294,15 @@ void attribute_wait(struct thread *t)
 	park(t);
 }
 
+void attribute_waited(struct thread *t)
+{
+	struct feed_context owner = inherited(t);
+
+	/* What was sampled in the wait itself says nothing of what comes after. */
+	if (t->attribution.mode != ATTRIBUTION_SAID && is_waited_for(t))
+		turn(t, &owner, t->attribution.mode, &t->attribution.request);
+}
+
 void attribute_woken(struct thread *t)
 {
 	if (t->attribution.mode == ATTRIBUTION_SAID)
@@ -304,7 +340,7 @@ const struct feed_context *attribute_known(const struct thread *t)
 
 	switch (a->mode) {
 	case ATTRIBUTION_ACTIVE:
-		return doubted(t, &a->request) ? NULL : &a->request;
+		return a->guess || doubted(t, &a->request) ? NULL : &a->request;
 	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
 	case ATTRIBUTION_SAID:
@@ -312,6 +348,14 @@ const struct feed_context *attribute_known(const struct thread *t)
 	default:
 		return NULL;
 	}
+}
+
+const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
+{
+	const struct attribution *a = &t->attribution;
+
+	*guess = a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubted(t, &a->request));
+	return *guess ? &a->request : attribute_known(t);
 }
 
 bool attribute_enter(struct thread *t, const struct feed_context *request)

@@ -35,6 +35,7 @@ struct attribution {
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
+	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
 	uint32_t turn; /* counts waits */
 	struct feed_context request;
 	/* What the program's own contexts will give way to, outermost first. */
@@ -54,12 +55,14 @@ void attribute_start(struct thread *thread);
 void attribute_read(struct thread *thread, const struct feed_context *request);
 /* Bytes go out to a client whose request is live. */
 void attribute_write(struct thread *thread, const struct feed_context *request);
-/* Bytes go out to a server on behalf of a request. */
-void attribute_upstream(struct thread *thread, const struct feed_context *request);
+/* Bytes go out to a server on behalf of a request, or come from it; guess: as attribute_guess() said. */
+void attribute_upstream(struct thread *thread, const struct feed_context *request, bool guess);
+void attribute_answered(struct thread *thread, const struct feed_context *request, bool guess);
 /* Any other call that moves data or takes a connection: a file, a pipe, accept. */
 void attribute_other(struct thread *thread);
-/* The thread is about to wait for readiness of many descriptors. */
+/* The thread is about to wait for readiness of many descriptors, and has done so. */
 void attribute_wait(struct thread *thread);
+void attribute_waited(struct thread *thread);
 /* The thread was woken by a message of another: what it does next may be anybody's. */
 void attribute_woken(struct thread *thread);
 /* The thread is about to wait for another, for as long as that takes: a queue is empty. */
@@ -70,8 +73,11 @@ void attribute_read_unknown(struct thread *thread);
 void attribute_lost(struct thread *thread);
 /* The thread begins, or was woken, for work on request; nothing if it has work of its own. */
 void attribute_handed(struct thread *thread, const struct feed_context *request);
-/* The request that the thread is known to work on, to lend or hand on; NULL: none. */
+/* The request that the thread is known to work on, to hand on; NULL: none. */
 const struct feed_context *attribute_known(const struct thread *thread);
+/* The same to lend: one that is in doubt is lent as a guess, which labels nothing, but what comes of it
+ * shows whether the guesses are right. */
+const struct feed_context *attribute_guess(const struct thread *thread, bool *guess);
 /* The program enters or leaves a context itself. Enter: false when they are too deep. */
 bool attribute_enter(struct thread *thread, const struct feed_context *request);
 void attribute_leave(struct thread *thread);

@@ -155,8 +155,12 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 {
 	struct conn *c;
 
-	if (n <= 0 || tls_inside(t, fd))
+	if (tls_inside(t, fd))
 		return;
+	if (n <= 0) {
+		upstream_tried(t, fd);
+		return;
+	}
 	c = known(t, fd);
 	if (!c)
 		return;

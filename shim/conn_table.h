@@ -37,6 +37,7 @@ struct conn {
 	unsigned char awaiting;	 /* upstream: written to for request, and not read from since */
 	unsigned char shared;	 /* upstream: written to for several requests at a time */
 	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
+	unsigned char guess;	 /* upstream: .request is no more than that */
 	unsigned char tls;	 /* its plaintext is seen at a TLS library: the rest is ciphertext */
 	uint32_t generation;	 /* counts what the number has meant */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */

@@ -13,10 +13,13 @@
 
 static void lend(struct thread *t, struct conn *c)
 {
-	const struct feed_context *request = attribute_known(t);
+	bool guess;
+	const struct feed_context *request = attribute_guess(t, &guess);
 
-	if (request)
-		c->request = *request;
+	if (!request)
+		return;
+	c->request = *request;
+	c->guess = guess;
 }
 
 void conn_socket(struct thread *t, int fd)
@@ -57,11 +60,23 @@ void upstream_received(struct thread *t, struct conn *c)
 	}
 	c->awaiting = 0;
 	if (live_has(c->request.request))
-		attribute_read(t, &c->request);
+		attribute_answered(t, &c->request, c->guess);
 	else if (c->kind == CONN_WAKE && !c->request.flags)
 		attribute_woken(t);
 	else
 		attribute_other(t);
+}
+
+void upstream_tried(struct thread *t, int fd)
+{
+	struct conn *c = conn_find(fd);
+
+	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c))
+		return;
+	/* The end of an answer is the answer's last call, and often what it was waited for. */
+	if (!c->shared && live_has(c->request.request))
+		attribute_answered(t, &c->request, c->guess);
+	conn_leave(c);
 }
 
 /* The live request whose trace the program names in a head among the bytes. */
@@ -96,8 +111,8 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		   size_t n)
 {
-	const struct feed_context *known = attribute_known(t);
-	bool lent = live_has(c->request.request);
+	bool guess, lent = live_has(c->request.request);
+	const struct feed_context *known = attribute_guess(t, &guess);
 	struct feed_context request;
 
 	if (c->kind == CONN_WAKE) {
@@ -107,9 +122,10 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 		return;
 	}
 	if (named(c, vector, count, n, &request)) {
-		/* So it is. */
+		guess = false;
 	} else if (lent && (!known || !c->awaiting || known->request == c->request.request)) {
 		request = c->request;
+		guess = c->guess;
 	} else if (lent) {
 		/* More for the one it was lent to, or already for another? Nothing tells. */
 		c->shared = 1;
@@ -124,5 +140,6 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	c->shared |= lent && c->awaiting && c->request.request != request.request;
 	c->awaiting = 1;
 	c->request = request;
-	attribute_upstream(t, &request);
+	c->guess = guess;
+	attribute_upstream(t, &request, guess);
 }

@@ -14,6 +14,8 @@ struct conn;
 struct thread;
 
 void upstream_received(struct thread *thread, struct conn *conn);
+/* Nothing came from fd, which need not be one of these: the end, or nothing yet. */
+void upstream_tried(struct thread *thread, int fd);
 /* n bytes went out; vector: what they were, NULL where that is not known. */
 void upstream_sent(struct thread *thread, struct conn *conn, const struct iovec *vector,
 		   size_t count, size_t n);

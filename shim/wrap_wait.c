@@ -25,53 +25,85 @@ static void wait_for(struct thread *t, const struct pollfd *fds, nfds_t n)
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
 {
+	int ready;
+
 	OBSERVE(attribute_wait(thread));
-	return REAL(epoll_wait)(epoll, events, max, timeout);
+	ready = REAL(epoll_wait)(epoll, events, max, timeout);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeout,
 		       const sigset_t *mask)
 {
+	int ready;
+
 	OBSERVE(attribute_wait(thread));
-	return REAL(epoll_pwait)(epoll, events, max, timeout, mask);
+	ready = REAL(epoll_pwait)(epoll, events, max, timeout, mask);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
+	int ready;
+
 	OBSERVE(wait_for(thread, fds, n));
-	return REAL(poll)(fds, n, timeout);
+	ready = REAL(poll)(fds, n, timeout);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
 {
+	int ready;
+
 	OBSERVE(wait_for(thread, fds, n));
-	return REAL(__poll_chk)(fds, n, timeout, room);
+	ready = REAL(__poll_chk)(fds, n, timeout, room);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
+	int ready;
+
 	OBSERVE(wait_for(thread, fds, n));
-	return REAL(ppoll)(fds, n, timeout, mask);
+	ready = REAL(ppoll)(fds, n, timeout, mask);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		       const sigset_t *mask, size_t room)
 {
+	int ready;
+
 	OBSERVE(wait_for(thread, fds, n));
-	return REAL(__ppoll_chk)(fds, n, timeout, mask, room);
+	ready = REAL(__ppoll_chk)(fds, n, timeout, mask, room);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int select(int n, fd_set *restrict readable, fd_set *restrict writable,
 		  fd_set *restrict exceptional, struct timeval *restrict timeout)
 {
+	int ready;
+
 	OBSERVE(attribute_wait(thread));
-	return REAL(select)(n, readable, writable, exceptional, timeout);
+	ready = REAL(select)(n, readable, writable, exceptional, timeout);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }
 
 EXPORT int pselect(int n, fd_set *restrict readable, fd_set *restrict writable,
 		   fd_set *restrict exceptional, const struct timespec *restrict timeout,
 		   const sigset_t *restrict mask)
 {
+	int ready;
+
 	OBSERVE(attribute_wait(thread));
-	return REAL(pselect)(n, readable, writable, exceptional, timeout, mask);
+	ready = REAL(pselect)(n, readable, writable, exceptional, timeout, mask);
+	OBSERVE(attribute_waited(thread));
+	return ready;
 }

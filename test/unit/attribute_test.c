@@ -107,7 +107,7 @@ static void do_step(const char **script)
 		break;
 	case 's':
 		request = request_of(*(*script)++);
-		attribute_upstream(&thread, &request);
+		attribute_upstream(&thread, &request, false);
 		break;
 	case 'h':
 		request = request_of(*(*script)++);
