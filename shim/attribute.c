@@ -13,6 +13,7 @@
 
 #define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
 #define DOUBT_MAX 32
+#define PROOF 16
 
 static const struct feed_context nobody;
 /* Written once, before there are threads. */
@@ -80,7 +81,7 @@ void attribute_default(const struct feed_context *context)
 void attribute_start(struct thread *t)
 {
 	/* Trust is earned, else the first samples of a program of coroutines are wrong. */
-	t->attribution.doubt = DOUBT_MORE;
+	t->attribution.unproven = PROOF;
 	if (process_context.flags)
 		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
@@ -95,12 +96,15 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
  * Three things show them: a stretch with samples, after a wait and before the next, in which no call
  * names anybody while several requests are unfinished; an answer out of such a stretch that comes more
  * than a turn after its request's head, where nothing in this turn has named or woken it; and an answer
- * to another request than the one that was read last. As long as such stretches are more than a few, no
- * guess is made among several requests.
+ * to another request than the one that was read last. As long as such stretches are more than a few,
+ * and after each such answer until PROOF others have come as expected, no guess is made among several
+ * requests.
  */
 static bool doubted(const struct thread *t, const struct feed_context *request)
 {
-	return t->attribution.doubt && live_others(t->tid, request->request) > 0;
+	const struct attribution *a = &t->attribution;
+
+	return (a->doubt || a->unproven) && live_others(t->tid, request->request) > 0;
 }
 
 static void doubt_more(struct attribution *a)
@@ -120,15 +124,22 @@ static void note_unexplained(struct thread *t)
 static void note_answer(struct thread *t, const struct feed_context *request)
 {
 	struct attribution *a = &t->attribution;
-	bool hidden = (a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER) && !a->called;
-	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request);
+	bool hidden = a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER;
+	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request), late;
 	uint32_t turn;
 
-	if ((!hidden && !other) || !is_waited_for(t) ||
-	    !live_others(t->tid, request->request))
+	/* Later pieces of an answer prove nothing. */
+	if (!live_has(request->request) || !live_others(t->tid, request->request))
 		return;
-	if (other || (live_turn(t->tid, request->request, &turn) && a->turn - turn > 1))
-		doubt_more(a);
+	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
+	       a->turn - turn > 1;
+	if (other || late) {
+		a->unproven = PROOF;
+		if (is_waited_for(t))
+			doubt_more(a);
+	} else if (a->unproven) {
+		a->unproven--;
+	}
 }
 
 static void note_explained(struct thread *t)

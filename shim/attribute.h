@@ -34,6 +34,7 @@ struct attribution {
 	bool called; /* since the last wait a call was seen that means nothing by itself */
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
+	uint8_t unproven; /* answers among several requests that must still come as expected */
 	uint8_t depth;
 	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
 	uint32_t turn; /* counts waits */

@@ -35,7 +35,7 @@ struct tick {
 static struct thread thread;
 static struct tick ticks[TICKS_MAX];
 static unsigned tick_count, pushes;
-static uint8_t doubt_at_start;
+static uint8_t unproven_at_start;
 
 static struct feed_context request_of(char name)
 {
@@ -164,7 +164,7 @@ static void assert_owners(const char *script, const char *expected)
 	memset(&thread, 0, sizeof(thread));
 	otel_thread_ctx_v1 = NULL;
 	tick_count = pushes = 0;
-	thread.attribution.doubt = doubt_at_start;
+	thread.attribution.unproven = unproven_at_start;
 	while (*left)
 		do_step(&left);
 	for (int letter = 'A'; letter <= 'z'; letter++)
@@ -328,16 +328,26 @@ static void doubt_wears_off_with_what_calls_explain(void **state)
 	assert_owners("na nb e . e  rb . ra . rb . ra . rb . ra . e", "---" "--ba");
 }
 
-static void a_new_thread_is_doubted_until_calls_explain_it(void **state)
+static void a_new_thread_is_doubted_until_its_answers_come_as_expected(void **state)
 {
+	char script[512] = "nc nb na . wa da . e wb db wc dc e";
+
 	memset(&thread, 0, sizeof(thread));
 	attribute_start(&thread);
-	doubt_at_start = thread.attribution.doubt;
+	unproven_at_start = thread.attribution.unproven;
 	assert_owners("na nb e . wa da . wb db e", "-b");
 	/* There is nothing to guess with one. */
 	assert_owners("na e . wa da . nb . wb db e", "aab");
-	assert_owners("na nb . ra . rb . ra . rb . ra . e", "----ba");
-	doubt_at_start = 0;
+	assert_owners(script, "--");
+	script[0] = '\0';
+	for (int i = 0; i < 8; i++)
+		strcat(script, "nz na wa da nb wb db dz ");
+	strcat(script, "nc nb na . wa da . e");
+	assert_owners(script, "aa");
+	/* One that does not is enough to begin anew. */
+	strcpy(script + strlen(script) - strlen("na . wa da . e"), "na wb db ra . wa da . e");
+	assert_owners(script, "--");
+	unproven_at_start = 0;
 }
 
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
@@ -400,7 +410,7 @@ int main(void)
 	    cmocka_unit_test(servers_are_talked_to_for_a_request),
 	    cmocka_unit_test(interleaving_is_detected_and_left_unlabelled),
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
-	    cmocka_unit_test(a_new_thread_is_doubted_until_calls_explain_it),
+	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(what_the_program_says_itself_stands),
 	    cmocka_unit_test(contexts_nest_no_deeper_than_stated),
