@@ -128,8 +128,7 @@ static void note_answer(struct thread *t, const struct feed_context *request)
 	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request), late;
 	uint32_t turn;
 
-	/* Later pieces of an answer prove nothing. */
-	if (!live_has(request->request) || !live_others(t->tid, request->request))
+	if (!live_others(t->tid, request->request))
 		return;
 	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
 	       a->turn - turn > 1;
@@ -239,16 +238,24 @@ void attribute_read_unknown(struct thread *t)
 	turn(t, &owner, ATTRIBUTION_LOST, &nobody);
 }
 
-void attribute_write(struct thread *t, const struct feed_context *request)
+void attribute_write(struct thread *t, const struct feed_context *request, bool begins)
 {
 	struct feed_context owner;
 
 	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
-	note_answer(t, request);
+	/* Later pieces of an answer prove nothing. */
+	if (begins)
+		note_answer(t, request);
 	owner = claimed(t, request);
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_AFTER, request);
+}
+
+void attribute_write_mixed(struct thread *t)
+{
+	if (t->attribution.mode != ATTRIBUTION_SAID)
+		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
 
 void attribute_upstream(struct thread *t, const struct feed_context *request, bool guess)

@@ -54,8 +54,10 @@ void attribute_start(struct thread *thread);
 
 /* A complete head arrived on a connection, or more bytes of a connection with a live request. */
 void attribute_read(struct thread *thread, const struct feed_context *request);
-/* Bytes go out to a client whose request is live. */
-void attribute_write(struct thread *thread, const struct feed_context *request);
+/* Bytes go out to a client whose request is live; begins: the first ones of its answer. */
+void attribute_write(struct thread *thread, const struct feed_context *request, bool begins);
+/* Bytes went out to a client for several of its requests at once. */
+void attribute_write_mixed(struct thread *thread);
 /* Bytes go out to a server on behalf of a request, or come from it; guess: as attribute_guess() said. */
 void attribute_upstream(struct thread *thread, const struct feed_context *request, bool guess);
 void attribute_answered(struct thread *thread, const struct feed_context *request, bool guess);

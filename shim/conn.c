@@ -8,6 +8,8 @@
 
 #include "shim/attribute.h"
 #include "shim/conn.h"
+#include "shim/conn_request.h"
+#include "shim/conn_streams.h"
 #include "shim/conn_table.h"
 #include "shim/conn_upstream.h"
 #include "shim/live.h"
@@ -44,61 +46,68 @@ void conn_passed(int fd)
 		conn_reset(c, CONN_INBOUND);
 }
 
-static void take_name(struct feed_context *request, const struct http1_request *head)
-{
-	memcpy(request->method, head->method, sizeof(request->method));
-	memcpy(request->target, head->target, sizeof(request->target) - 1);
-}
-_Static_assert(sizeof(((struct http1_request *)0)->method) == FEED_METHOD_SIZE, "methods fit");
-_Static_assert(sizeof(((struct http1_request *)0)->target) >= FEED_TARGET_SIZE, "targets are cut");
-
 /*
- * Every inbound request gets an identity, traced or not: it replaces the one before it. If that was
- * not answered yet (pipelining), no call will tell the work for the one from that for the other, nor
- * which of them later answers belong to: the connection's requests have no ids from then on.
+ * A request replaces the one before it. If that was not answered yet (pipelining), no call will tell the
+ * work for the one from that for the other, nor which of them later answers belong to: the connection's
+ * requests have no ids from then on.
  */
 static void begin_request(struct thread *t, struct conn *c)
 {
-	const struct request_head *head = http1_request(&c->parser);
-
 	c->pipelined |= c->request.flags && !c->answered;
 	conn_forget_request(c);
 	c->answered = 0;
-	c->request.flags = FEED_CONTEXT_REQUEST;
-	c->request.request = live_number();
-	take_name(&c->request, head);
-	if (!c->pipelined && head->has_context && head->context.flags & TRACE_FLAG_SAMPLED) {
-		c->request.flags |= FEED_CONTEXT_IDS;
-		memcpy(c->request.trace_id, head->context.trace_id, sizeof(c->request.trace_id));
-		memcpy(c->request.span_id, head->context.span_id, sizeof(c->request.span_id));
+	conn_request(t, &c->request, protocol_head(&c->scanner), !c->pipelined);
+}
+
+/* The scanner has met what it does not follow: another protocol's part begins, or none is known. */
+static void leave_scanner(struct thread *t, struct conn *c, ssize_t error,
+			  const unsigned char *bytes, size_t n)
+{
+	int32_t begins = c->scanner.begins;
+
+	if (error == PROTOCOL_TLS_BEGINS) {
+		c->tls = CONN_CIPHER;
+		conn_forget_request(c);
+		return;
 	}
-	live_begin(&c->request, t->tid, t->attribution.turn);
+	if (error == PROTOCOL_HTTP2_BEGINS) {
+		streams_begin(c, begins < 0 ? (size_t)-begins : 0);
+		if (begins > 0 && (size_t)begins <= n)
+			bytes += begins, n -= (size_t)begins;
+		streams_received(t, c, bytes, n);
+		return;
+	}
+	/* An upgraded connection still works for its request. On any other, a server may have
+	 * understood what we did not: the next work is not the last request's. */
+	if (!protocol_head(&c->scanner)->upgrade)
+		conn_forget_request(c);
+	c->kind = CONN_OPAQUE;
 }
 
 static void feed(struct thread *t, struct conn *c, const unsigned char *bytes, size_t n)
 {
+	if (c->http2) {
+		streams_received(t, c, bytes, n);
+		return;
+	}
 	while (n && c->kind == CONN_INBOUND) {
-		ssize_t used = http1_feed(&c->parser, bytes, n);
+		ssize_t used = protocol_received(&c->scanner, bytes, n);
 
-		if (used == 0)
+		if (used < 0)
+			leave_scanner(t, c, used, bytes, n);
+		if (used <= 0)
 			return;
-		if (used < 0) {
-			/* An upgraded connection still works for its request. On any other, a server may
-			 * have understood what we did not: the next work is not the last request's. */
-			if (!http1_request(&c->parser)->upgrade)
-				conn_forget_request(c);
-			c->kind = CONN_OPAQUE;
-			return;
-		}
 		begin_request(t, c);
 		bytes += used;
 		n -= (size_t)used;
 	}
 }
 
-static void tell_read(struct thread *t, const struct conn *c)
+static void tell_read(struct thread *t, struct conn *c)
 {
-	if (c->request.flags)
+	if (c->http2 || c->heads)
+		streams_told(t, c);
+	else if (c->request.flags)
 		attribute_read(t, &c->request);
 	else
 		attribute_read_unknown(t);
@@ -130,8 +139,10 @@ static void received_cipher(struct thread *t, struct conn *c)
 {
 	if (live_has(c->request.request))
 		attribute_read(t, &c->request);
-	else
+	else if (c->tls == CONN_PLAIN)
 		attribute_other(t);
+	else
+		attribute_read_unknown(t);
 }
 
 static void received(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
@@ -164,7 +175,7 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 	c = known(t, fd);
 	if (!c)
 		return;
-	if (c->tls && is_clients(c))
+	if (c->tls != CONN_CLEAR && is_clients(c))
 		received_cipher(t, c);
 	else
 		received(t, c, vector, count, n);
@@ -183,15 +194,18 @@ static struct conn *plain(struct thread *t, int fd)
 {
 	struct conn *c = known(t, fd);
 
-	if (!c || c->tls)
+	if (!c || c->tls == CONN_PLAIN)
 		return c;
-	c->tls = 1;
-	c->unscanned = 0;
-	http1_init(&c->parser);
-	if (is_clients(c)) {
+	/* Unless the protocol itself has led to it, nothing before was its. */
+	if (is_clients(c) && c->tls == CONN_CLEAR) {
 		conn_forget_request(c);
+		protocol_init(&c->scanner);
 		c->kind = CONN_INBOUND;
+	} else if (!is_clients(c)) {
+		c->unscanned = 0;
+		protocol_init(&c->scanner);
 	}
+	c->tls = CONN_PLAIN;
 	return c;
 }
 
@@ -206,6 +220,12 @@ void conn_received_plain(struct thread *t, int fd, const void *bytes, ssize_t n)
 	conn_leave(c);
 }
 
+static bool is_body(struct conn *c, uint64_t n)
+{
+	return c->scanner.protocol == PROTOCOL_HTTP1 && !c->scanner.error && !c->http2 &&
+	       http1_skip(&c->scanner.http1, n) == 0;
+}
+
 void conn_drained(struct thread *t, int fd, ssize_t n)
 {
 	struct conn *c = n > 0 ? known(t, fd) : NULL;
@@ -214,7 +234,7 @@ void conn_drained(struct thread *t, int fd, ssize_t n)
 		return;
 	if (is_clients(c)) {
 		/* A head may have gone by unseen. */
-		if (c->kind == CONN_INBOUND && http1_skip(&c->parser, (uint64_t)n) < 0) {
+		if (c->kind == CONN_INBOUND && !is_body(c, (uint64_t)n)) {
 			conn_forget_request(c);
 			c->kind = CONN_OPAQUE;
 		}
@@ -225,24 +245,76 @@ void conn_drained(struct thread *t, int fd, ssize_t n)
 	conn_leave(c);
 }
 
-static void answer(struct thread *t, struct conn *c)
+/* n bytes by vector, or n that nobody saw, to the scanner. True: what was asked is answered. */
+static bool completes(struct conn *c, const struct iovec *vector, size_t count, size_t n)
 {
+	int done = 0;
+
+	if (c->kind != CONN_INBOUND)
+		return true;
+	if (!vector)
+		done = protocol_sent(&c->scanner, NULL, n);
+	for (size_t i = 0; vector && i < count && n && done >= 0; i++) {
+		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
+
+		if (part)
+			done = protocol_sent(&c->scanner, vector[i].iov_base, part);
+		n -= part;
+	}
+	/* Where the end cannot be seen, the first piece counts as the whole. */
+	return done != 0;
+}
+
+static void answer(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		   size_t n)
+{
+	bool begins = !c->answered;
+
 	c->answered = 1;
 	if (!c->request.flags) {
+		completes(c, vector, count, n);
 		attribute_other(t);
 		return;
 	}
-	attribute_write(t, &c->request);
-	live_end(c->request.request);
+	attribute_write(t, &c->request, begins);
+	if (completes(c, vector, count, n))
+		live_end(c->request.request);
+}
+
+static void answer_streams(struct thread *t, struct conn *c, const struct iovec *vector,
+			   size_t count, size_t n)
+{
+	struct streams_answer answer = {.conn = c};
+
+	if (!vector)
+		streams_sent(&answer, NULL, n);
+	for (size_t i = 0; vector && i < count && n; i++) {
+		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
+
+		if (part)
+			streams_sent(&answer, vector[i].iov_base, part);
+		n -= part;
+	}
+	streams_answered(t, &answer);
 }
 
 static void sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		 size_t n)
 {
-	if (is_clients(c))
-		answer(t, c);
+	if (c->http2)
+		answer_streams(t, c, vector, count, n);
+	else if (is_clients(c))
+		answer(t, c, vector, count, n);
 	else
 		upstream_sent(t, c, vector, count, n);
+}
+
+static void sent_cipher(struct thread *t, struct conn *c)
+{
+	if (is_clients(c) && c->request.flags)
+		attribute_write(t, &c->request, false);
+	else
+		attribute_other(t);
 }
 
 void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size_t count, ssize_t n)
@@ -254,8 +326,8 @@ void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size
 	c = known(t, fd);
 	if (!c)
 		return;
-	if (c->tls && !is_clients(c))
-		attribute_other(t);
+	if (c->tls != CONN_CLEAR)
+		sent_cipher(t, c);
 	else
 		sent(t, c, vector, count, (size_t)n);
 	conn_leave(c);

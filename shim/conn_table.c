@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/conn_streams.h"
 #include "shim/conn_table.h"
 #include "shim/live.h"
 #include "shim/raw.h"
@@ -62,6 +63,7 @@ void conn_forget_request(struct conn *c)
 {
 	if (c->kind == CONN_INBOUND || c->kind == CONN_OPAQUE)
 		live_end(c->request.request);
+	streams_forget(c);
 	memset(&c->request, 0, sizeof(c->request));
 }
 
@@ -80,7 +82,7 @@ void conn_reset(struct conn *c, enum conn_kind kind)
 	c->kind = (unsigned char)kind;
 	c->answered = c->pipelined = c->awaiting = c->shared = c->unscanned = c->guess = c->tls = 0;
 	c->generation++;
-	http1_init(&c->parser);
+	protocol_init(&c->scanner);
 	atomic_store_explicit(&c->broken, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->busy, 0, memory_order_release);
 }

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #include "shim/feed.h"
-#include "shim/http1.h"
+#include "shim/protocol.h"
 
 #define CONN_FD_MAX (1 << 20) /* descriptors above are not seen, and counted */
 #define CONN_BYTES_EACH 512
@@ -27,6 +27,14 @@ enum conn_kind {
 	CONN_WAKE,     /* a pipe or its like: made inside a request it is that one's, else it wakes */
 };
 
+enum conn_tls {
+	CONN_CLEAR,  /* must be 0 */
+	CONN_CIPHER, /* ciphertext was seen */
+	CONN_PLAIN,  /* and its plaintext is, at a TLS library */
+};
+
+struct http2;
+
 struct conn {
 	/* Held while a wrapper is inside; whoever finds it held sets broken instead of waiting. */
 	_Atomic unsigned char busy;
@@ -37,11 +45,14 @@ struct conn {
 	unsigned char awaiting;	 /* upstream: written to for request, and not read from since */
 	unsigned char shared;	 /* upstream: written to for several requests at a time */
 	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
+	unsigned char heads;	 /* HTTP/2: new ones in the bytes that were just read */
 	unsigned char guess;	 /* upstream: .request is no more than that */
-	unsigned char tls;	 /* its plaintext is seen at a TLS library: the rest is ciphertext */
+	unsigned char tls;	 /* enum conn_tls */
 	uint32_t generation;	 /* counts what the number has meant */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
-	struct http1 parser;
+	struct http2 *http2;	     /* NULL: it is not HTTP/2 */
+	/* inbound: of both directions; upstream: its .http1, of what goes out */
+	struct protocol_scanner scanner;
 };
 _Static_assert(sizeof(struct conn) <= CONN_BYTES_EACH, "an entry keeps to its stated size");
 

@@ -93,8 +93,8 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 
 		n -= left;
 		while (left && !c->unscanned) {
-			ssize_t used = http1_feed(&c->parser, bytes, left);
-			const struct http1_request *head = http1_request(&c->parser);
+			ssize_t used = http1_feed(&c->scanner.http1, bytes, left);
+			const struct request_head *head = http1_request(&c->scanner.http1);
 
 			if (used <= 0) {
 				c->unscanned = used < 0;

@@ -12,7 +12,7 @@
 #include "shim/http2_step.h"
 
 #define OWN ((uint32_t)((sizeof(struct http2) + 15) & ~(size_t)15))
-_Static_assert(sizeof(struct http2) < HTTP2_BYTES_EACH / 8,
+_Static_assert(sizeof(struct http2) < HTTP2_BYTES_EACH / 3,
 	       "most of a connection's memory is the decoder's");
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -84,7 +84,7 @@ bool tls_inside(struct thread *t, int fd)
 		return false;
 	if (inside)
 		t->tls.fd = fd;
-	else if (c->tls || c->kind == CONN_OPAQUE)
+	else if (c->tls != CONN_CLEAR)
 		t->tls.last = fd;
 	return inside;
 }

@@ -132,7 +132,7 @@ static void do_step(const char **script)
 		break;
 	case 'w':
 		request = request_of(*(*script)++);
-		attribute_write(&thread, &request);
+		attribute_write(&thread, &request, true);
 		break;
 	case 'o':
 		attribute_other(&thread);
