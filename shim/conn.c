@@ -175,10 +175,12 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 	c = known(t, fd);
 	if (!c)
 		return;
-	if (c->tls != CONN_CLEAR && is_clients(c))
+	if (c->tls != CONN_CLEAR && is_clients(c)) {
+		t->tls.last = fd;
 		received_cipher(t, c);
-	else
+	} else {
 		received(t, c, vector, count, n);
+	}
 	conn_leave(c);
 }
 

@@ -31,9 +31,11 @@ static struct entry {
  */
 static _Atomic uint32_t at_work;
 
+_Static_assert(HANDOFF_OBJECTS == 1 << 10, "the hash keeps 10 bits");
+
 static struct entry *entry_of(const void *object)
 {
-	return &table[((uintptr_t)object >> 3) * 2654435761U % HANDOFF_OBJECTS];
+	return &table[((uintptr_t)object * 0x9e3779b97f4a7c15ULL) >> 54];
 }
 
 static bool enter(struct entry *e)

@@ -25,7 +25,7 @@ struct http2;
 /* A live request. request is the caller's. */
 struct http2_stream {
 	uint32_t id;
-	bool answered; /* a HEADERS or DATA frame went out for it */
+	bool answered; /* a HEADERS or DATA frame went out for it, and its seen() has returned */
 	struct feed_context request;
 };
 

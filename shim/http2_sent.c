@@ -60,9 +60,9 @@ static void frame_passed(struct http2 *h, http2_seen_fn *seen, void *arg)
 		struct http2_stream *s = http2_find(h, f->stream);
 		bool ended = !f->left && frame_ends(h);
 
+		seen(arg, s, ended);
 		if (s && f->type != HTTP2_RST_STREAM)
 			s->answered = true;
-		seen(arg, s, ended);
 		if (ended)
 			http2_end(h, f->stream);
 	}

@@ -21,9 +21,12 @@ static struct session {
 	_Atomic uint64_t where;
 } sessions[SESSION_SETS][SESSION_WAYS];
 
+_Static_assert(SESSION_SETS == 1 << 12, "the hash keeps 12 bits");
+
 static struct session *set_of(const void *session)
 {
-	return sessions[((uintptr_t)session >> 4) * 2654435761U % SESSION_SETS];
+	/* The high bits of the product: allocators' arenas make addresses that differ in theirs alone. */
+	return sessions[((uintptr_t)session * 0x9e3779b97f4a7c15ULL) >> 52];
 }
 
 static struct session *find(const void *session)
@@ -84,8 +87,6 @@ bool tls_inside(struct thread *t, int fd)
 		return false;
 	if (inside)
 		t->tls.fd = fd;
-	else if (c->tls != CONN_CLEAR)
-		t->tls.last = fd;
 	return inside;
 }
 
