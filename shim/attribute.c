@@ -13,7 +13,7 @@
 
 #define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
 #define DOUBT_MAX 32
-#define PROOF 16
+#define PROOF 6
 
 static const struct feed_context nobody;
 /* Written once, before there are threads. */

@@ -105,7 +105,7 @@ static void feed(struct thread *t, struct conn *c, const unsigned char *bytes, s
 
 static void tell_read(struct thread *t, struct conn *c)
 {
-	if (c->http2 || c->heads)
+	if (c->http2 || c->new_heads)
 		streams_told(t, c);
 	else if (c->request.flags)
 		attribute_read(t, &c->request);

@@ -4,6 +4,7 @@
  * several requests, and then only the frames that go out tell which was worked on; bytes that go out
  * for several at once tell nothing.
  */
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -47,6 +48,9 @@ void streams_received(struct thread *t, struct conn *c, const void *bytes, size_
 {
 	const unsigned char *at = bytes;
 
+	if (c->turn != t->attribution.turn)
+		c->heads = 0;
+	c->turn = t->attribution.turn;
 	while (n && c->http2) {
 		ssize_t used = http2_feed(c->http2, at, n);
 		struct http2_stream *stream;
@@ -59,7 +63,8 @@ void streams_received(struct thread *t, struct conn *c, const void *bytes, size_
 			return;
 		}
 		conn_request(t, &stream->request, http2_head(c->http2), true);
-		c->heads++;
+		c->heads += c->heads < UCHAR_MAX;
+		c->new_heads = 1;
 		at += used;
 		n -= (size_t)used;
 	}
@@ -67,20 +72,21 @@ void streams_received(struct thread *t, struct conn *c, const void *bytes, size_
 
 void streams_told(struct thread *t, struct conn *c)
 {
-	unsigned heads = c->heads;
+	bool is_new = c->new_heads;
 	struct http2_stream *streams;
 	size_t count;
 
-	c->heads = 0;
+	c->new_heads = 0;
 	if (!c->http2) {
 		attribute_read_unknown(t);
 		return;
 	}
 	streams = http2_streams(c->http2, &count);
-	/* The newest is the last; without a new one, the only one. */
-	if (count && (heads == 1 || http2_live(c->http2) == 1))
+	/* The newest is the last; without a new one, the only one. Several may be begun in one read, or
+	 * in several before any is worked on. */
+	if (count && ((is_new && c->heads == 1) || http2_live(c->http2) == 1))
 		attribute_read(t, &streams[count - 1].request);
-	else if (heads || count)
+	else if (is_new || count)
 		attribute_woken(t);
 	else
 		attribute_other(t);
@@ -116,6 +122,7 @@ void streams_sent(struct streams_answer *a, const void *bytes, size_t n)
 
 void streams_answered(struct thread *t, struct streams_answer *a)
 {
+	a->conn->heads = 0;
 	if (a->mixed)
 		attribute_write_mixed(t);
 	else if (a->request)

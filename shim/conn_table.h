@@ -45,9 +45,11 @@ struct conn {
 	unsigned char awaiting;	 /* upstream: written to for request, and not read from since */
 	unsigned char shared;	 /* upstream: written to for several requests at a time */
 	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
-	unsigned char heads;	 /* HTTP/2: new ones in the bytes that were just read */
+	unsigned char heads;	 /* HTTP/2: new ones read in .turn of a thread, and since the last answer */
+	unsigned char new_heads; /* HTTP/2: some were in the bytes just read */
 	unsigned char guess;	 /* upstream: .request is no more than that */
 	unsigned char tls;	 /* enum conn_tls */
+	uint32_t turn;
 	uint32_t generation;	 /* counts what the number has meant */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
 	struct http2 *http2;	     /* NULL: it is not HTTP/2 */

@@ -63,7 +63,8 @@ static int begin_record(struct fastcgi *f)
 	case STDIN:
 	case DATA:
 		f->input_done |= header[1] == STDIN && !content;
-		return ours ? 0 : -EPROTO;
+		/* PHP reads what is left of a request's input when it has answered it. */
+		return ours || !f->id ? 0 : -EPROTO;
 	case ABORT:
 		/* It may come when the answer has ended already. */
 		return id_of(header) ? 0 : -EPROTO;

@@ -36,6 +36,7 @@ struct protocol_detect {
 	uint8_t length;	  /* of them */
 	uint8_t greeting[5]; /* the server's first bytes, if it spoke first */
 	uint8_t greeted;
+	bool http2;	   /* the server's first bytes are HTTP/2's: its settings may precede the client's */
 	bool proxied;	   /* a PROXY header was skipped: there is no second */
 	uint16_t skip;	   /* of a PROXY header, still to come */
 	uint16_t line;	   /* of a PROXY header that is a line: bytes so far */
@@ -94,7 +95,8 @@ const struct request_head *protocol_head(const struct protocol_scanner *p);
  * bytes held, this one among them, are the first of it. 0, -EPROTO, or PROTOCOL_TLS_BEGINS.
  */
 int protocol_detect(struct protocol_detect *d, uint8_t byte, enum protocol *found);
-/* The server spoke first. 1: as a MySQL server does; 0: it may be one; < 0: it is none. */
+/* The server spoke first. 1: as a MySQL server does; 0: it may be one, or as an HTTP/2 server may; < 0:
+ * as neither does. */
 int protocol_greeting(struct protocol_detect *d, const uint8_t *bytes, size_t n);
 
 #endif

@@ -108,12 +108,20 @@ int protocol_greeting(struct protocol_detect *d, const uint8_t *bytes, size_t n)
 	const uint8_t *g = d->greeting;
 	uint32_t length;
 
+	if (d->http2)
+		return 0;
 	if (!bytes || d->length)
 		return -EPROTO;
 	while (n-- && d->greeted < sizeof(d->greeting))
 		d->greeting[d->greeted++] = *bytes++;
 	if (d->greeted < sizeof(d->greeting))
 		return 0;
+	/* A SETTINGS frame of at most 42 settings; MySQL's greetings have 0 for its type. */
+	if (!g[0] && !g[1] && g[2] % 6 == 0 && g[3] == 4 && !g[4]) {
+		d->http2 = true;
+		d->greeted = 0;
+		return 0;
+	}
 	length = g[0] | (uint32_t)g[1] << 8 | (uint32_t)g[2] << 16;
 	return length >= GREETING_MIN && length <= GREETING_MAX && !g[3] && g[4] == 10 ? 1 : -EPROTO;
 }
