@@ -109,7 +109,10 @@ class Program:
         self.await_port(self.port)
 
     def await_port(self, port):
-        hosts.wait_until(lambda: self.listens(port), START_S, f"{self.name} up: {self.said()}")
+        try:
+            hosts.wait_until(lambda: self.listens(port), START_S, f"{self.name} up")
+        except hosts.HostError as error:
+            raise hosts.HostError(f"{error}: {self.said()}") from None
 
     def stop(self):
         """In good order, else not; the last started first."""
