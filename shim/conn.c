@@ -175,12 +175,12 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 	c = known(t, fd);
 	if (!c)
 		return;
-	if (c->tls != CONN_CLEAR && is_clients(c)) {
-		t->tls.last = fd;
+	if (c->tls != CONN_CLEAR && is_clients(c))
 		received_cipher(t, c);
-	} else {
+	else
 		received(t, c, vector, count, n);
-	}
+	if (c->tls != CONN_CLEAR)
+		t->tls.last = fd;
 	conn_leave(c);
 }
 

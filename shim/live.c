@@ -56,11 +56,10 @@ static struct reader *reader_of(int32_t tid)
 
 static _Atomic uint32_t *index_of(const uint8_t trace_id[16])
 {
-	uint32_t hash;
+	uint64_t half[2];
 
-	/* The last bytes: some systems pad the first with zeros. */
-	memcpy(&hash, trace_id + 12, sizeof(hash));
-	return &by_trace[(hash * 2654435761U) >> 20];
+	memcpy(half, trace_id, sizeof(half));
+	return &by_trace[((half[0] ^ half[1]) * 0x9e3779b97f4a7c15ULL) >> 52];
 }
 _Static_assert(LIVE_MAX == 1 << 12, "the hash keeps 12 bits");
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim/handoff.c: which wakes pass a request on. Threads are records here, and one thread plays them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "shim/handoff.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+#define THREADS 4
+
+static struct thread threads[THREADS];
+static int queue, other_queue;
+
+static struct feed_context request_of(uint32_t number)
+{
+	return (struct feed_context){.flags = FEED_CONTEXT_REQUEST, .request = number};
+}
+
+static int setup(void **state)
+{
+	live_number();
+	memset(threads, 0, sizeof(threads));
+	for (int i = 0; i < THREADS; i++)
+		threads[i].tid = 100 + i;
+	return 0;
+}
+
+/* Whoever was woken idles again, and so nobody is at work. */
+static int teardown(void **state)
+{
+	for (int i = 0; i < THREADS; i++) {
+		if (handoff_waits(&threads[i], &queue))
+			handoff_woken(&threads[i], &queue);
+	}
+	return 0;
+}
+
+static void works_on(int i, uint32_t number)
+{
+	struct feed_context request = request_of(number);
+
+	attribute_read(&threads[i], &request);
+}
+
+static uint32_t known(int i)
+{
+	const struct feed_context *request = attribute_known(&threads[i]);
+
+	return request ? request->request : 0;
+}
+
+static void an_idle_thread_takes_over_the_request_of_its_waker(void **state)
+{
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 7);
+	assert_int_equal(known(0), 7);
+	/* Until it idles again. */
+	assert_true(handoff_waits(&threads[1], &queue));
+	assert_int_equal(known(1), 0);
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 0);
+}
+
+static void who_has_work_of_its_own_keeps_it(void **state)
+{
+	works_on(0, 7);
+	works_on(1, 8);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 8);
+}
+
+static void a_wake_by_a_thread_without_a_request_passes_none(void **state)
+{
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 0);
+}
+
+static void two_wakes_at_a_time_pass_neither_request(void **state)
+{
+	works_on(0, 7);
+	works_on(3, 9);
+	assert_true(handoff_waits(&threads[1], &queue));
+	assert_true(handoff_waits(&threads[2], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_wakes(&threads[3], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[2], &queue);
+	assert_int_equal(known(1), 0);
+	assert_int_equal(known(2), 0);
+}
+
+static void a_broadcast_to_several_passes_none(void **state)
+{
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	assert_true(handoff_waits(&threads[2], &queue));
+	handoff_wakes(&threads[0], &queue, true);
+	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[2], &queue);
+	assert_int_equal(known(1), 0);
+	assert_int_equal(known(2), 0);
+}
+
+/* A busy pool's threads take items off the queue without a call, so a woken one may find any. */
+static void a_wake_into_a_pool_at_work_passes_none(void **state)
+{
+	works_on(0, 7);
+	works_on(3, 9);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_true(handoff_waits(&threads[2], &queue));
+	handoff_wakes(&threads[3], &queue, false);
+	handoff_woken(&threads[2], &queue);
+	assert_int_equal(known(1), 7);
+	assert_int_equal(known(2), 0);
+}
+
+static void who_was_handed_work_and_wakes_another_has_done_it(void **state)
+{
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_true(handoff_waits(&threads[0], &other_queue));
+	handoff_wakes(&threads[1], &other_queue, false);
+	handoff_woken(&threads[0], &other_queue);
+	assert_int_equal(known(1), 0);
+	assert_int_equal(known(0), 7);
+}
+
+/* A lock that nobody waits at is no hand-off. */
+static void a_wake_of_nobody_is_forgotten(void **state)
+{
+	works_on(0, 7);
+	handoff_wakes(&threads[0], &queue, false);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(an_idle_thread_takes_over_the_request_of_its_waker, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_has_work_of_its_own_keeps_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wake_by_a_thread_without_a_request_passes_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(two_wakes_at_a_time_pass_neither_request, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_broadcast_to_several_passes_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wake_into_a_pool_at_work_passes_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_was_handed_work_and_wakes_another_has_done_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wake_of_nobody_is_forgotten, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
