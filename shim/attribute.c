@@ -13,9 +13,11 @@
 
 #define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
 #define DOUBT_MAX 32
-#define PROOF 6
+#define PROOF 3
 
 static const struct feed_context nobody;
+/* Trust is earned, else the first samples of a program of coroutines are wrong. */
+_Atomic uint32_t attribute_unproven = PROOF;
 /* Written once, before there are threads. */
 static struct feed_context process_context;
 
@@ -80,8 +82,6 @@ void attribute_default(const struct feed_context *context)
 
 void attribute_start(struct thread *t)
 {
-	/* Trust is earned, else the first samples of a program of coroutines are wrong. */
-	t->attribution.unproven = PROOF;
 	if (process_context.flags)
 		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
@@ -102,9 +102,9 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
  */
 static bool doubted(const struct thread *t, const struct feed_context *request)
 {
-	const struct attribution *a = &t->attribution;
-
-	return (a->doubt || a->unproven) && live_others(t->tid, request->request) > 0;
+	return (t->attribution.doubt ||
+		atomic_load_explicit(&attribute_unproven, memory_order_relaxed)) &&
+	       live_others(t->tid, request->request) > 0;
 }
 
 static void doubt_more(struct attribution *a)
@@ -126,19 +126,24 @@ static void note_answer(struct thread *t, const struct feed_context *request)
 	struct attribution *a = &t->attribution;
 	bool hidden = a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER;
 	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request), late;
-	uint32_t turn;
+	uint32_t turn, unproven;
 
 	if (!live_others(t->tid, request->request))
 		return;
 	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
 	       a->turn - turn > 1;
 	if (other || late) {
-		a->unproven = PROOF;
+		atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
 		if (is_waited_for(t))
 			doubt_more(a);
-	} else if (a->unproven) {
-		a->unproven--;
+		return;
 	}
+	unproven = atomic_load_explicit(&attribute_unproven, memory_order_relaxed);
+	/* One of two that meet here may count for both. */
+	if (unproven)
+		atomic_compare_exchange_strong_explicit(&attribute_unproven, &unproven, unproven - 1,
+							memory_order_relaxed,
+							memory_order_relaxed);
 }
 
 static void note_explained(struct thread *t)

@@ -34,7 +34,6 @@ struct attribution {
 	bool called; /* since the last wait a call was seen that means nothing by itself */
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
-	uint8_t unproven; /* answers among several requests that must still come as expected */
 	uint8_t depth;
 	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
 	uint32_t turn; /* counts waits */
@@ -45,6 +44,10 @@ struct attribution {
 		struct feed_context request;
 	} outer[ATTRIBUTION_DEPTH];
 };
+
+/* Answers among several requests that must still come as expected before any guess is made among them:
+ * of the process, whose threads are all the same program's. */
+extern _Atomic uint32_t attribute_unproven;
 
 /* BOOT. The process as a whole works on a span (TRACEPARENT in its environment): whatever its threads
  * do is that one's, until the process turns out to serve requests. */

@@ -106,7 +106,9 @@ void handoff_woken(struct thread *t, const void *object)
 void handoff_wakes(struct thread *t, const void *object, bool all)
 {
 	struct entry *e = entry_of(object);
-	const struct feed_context *request = attribute_known(t);
+	bool handed = t->attribution.mode == ATTRIBUTION_HANDED;
+	/* In a chain of wakes (a pool that grows by its own threads) each is for another item. */
+	const struct feed_context *request = handed ? NULL : attribute_known(t);
 
 	if (atomic_load_explicit(&e->object, memory_order_relaxed) != object ||
 	    !atomic_load_explicit(&e->waiting, memory_order_relaxed) || !enter(e))
