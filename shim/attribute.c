@@ -14,10 +14,12 @@
 #define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
 #define DOUBT_MAX 32
 #define PROOF 3
+#define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
 
 static const struct feed_context nobody;
 /* Trust is earned, else the first samples of a program of coroutines are wrong. */
 _Atomic uint32_t attribute_unproven = PROOF;
+struct attribution_batches attribution_batches;
 /* Written once, before there are threads. */
 static struct feed_context process_context;
 
@@ -152,6 +154,51 @@ static void note_explained(struct thread *t)
 		t->attribution.doubt--;
 }
 
+static void note_batch(_Atomic uint32_t *count, _Atomic uint32_t *sampled, bool is_sampled)
+{
+	uint32_t n = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+
+	if (is_sampled)
+		atomic_fetch_add_explicit(sampled, 1, memory_order_relaxed);
+	if (n < BATCHES_MAX)
+		return;
+	atomic_store_explicit(count, n / 2, memory_order_relaxed);
+	atomic_store_explicit(sampled, atomic_load_explicit(sampled, memory_order_relaxed) / 2,
+			      memory_order_relaxed);
+}
+
+/* An answer begins: note whether work was sampled before the first of a turn, and between it and others. */
+static void note_order(struct thread *t, const struct feed_context *request)
+{
+	struct attribution_batches *b = &attribution_batches;
+	struct attribution *a = &t->attribution;
+
+	if (a->mode == ATTRIBUTION_NONE) {
+		note_batch(&b->firsts, &b->firsts_sampled, is_waited_for(t));
+		a->looked_ahead = a->turn;
+	} else if (a->mode == ATTRIBUTION_AFTER && a->looked_ahead == a->turn &&
+		   !same(&a->request, request)) {
+		note_batch(&b->nexts, &b->nexts_sampled, is_waited_for(t));
+	}
+}
+
+/* Answers come together, behind all of the work: sampled much less often between them than before. */
+static bool batched(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution_batches *b = &attribution_batches;
+	uint64_t firsts = atomic_load_explicit(&b->firsts, memory_order_relaxed);
+	uint64_t firsts_sampled = atomic_load_explicit(&b->firsts_sampled, memory_order_relaxed);
+	uint64_t nexts = atomic_load_explicit(&b->nexts, memory_order_relaxed);
+	uint64_t nexts_sampled = atomic_load_explicit(&b->nexts_sampled, memory_order_relaxed);
+
+	if (!live_others(t->tid, request->request))
+		return false;
+	/* Trust is earned here too. */
+	if (!nexts_sampled)
+		return nexts || t->attribution.several;
+	return nexts_sampled * 4 * firsts < firsts_sampled * nexts;
+}
+
 /* Whose the current stretch is when nothing claims it: what was known when it began. */
 static struct feed_context inherited(const struct thread *t)
 {
@@ -177,6 +224,7 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
+		return doubted(t, request) || batched(t, request) ? nobody : *request;
 	case ATTRIBUTION_AFTER:
 		return doubted(t, request) ? nobody : *request;
 	case ATTRIBUTION_SOLE:
@@ -250,8 +298,10 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	/* Later pieces of an answer prove nothing. */
-	if (begins)
+	if (begins) {
 		note_answer(t, request);
+		note_order(t, request);
+	}
 	owner = claimed(t, request);
 	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_AFTER, request);
@@ -313,7 +363,7 @@ void attribute_wait(struct thread *t)
 		return;
 	note_unexplained(t);
 	t->attribution.turn++;
-	t->attribution.called = false;
+	t->attribution.called = t->attribution.several = false;
 	park(t);
 }
 
@@ -332,6 +382,12 @@ void attribute_woken(struct thread *t)
 		return;
 	t->attribution.called = true;
 	park(t);
+}
+
+void attribute_read_several(struct thread *t)
+{
+	t->attribution.several = true;
+	attribute_woken(t);
 }
 
 void attribute_idle(struct thread *t)

@@ -31,12 +31,14 @@ enum attribution_mode {
 
 struct attribution {
 	enum attribution_mode mode;
+	bool several; /* in this turn one read brought several requests */
 	bool called; /* since the last wait a call was seen that means nothing by itself */
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
 	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
 	uint32_t turn; /* counts waits */
+	uint32_t looked_ahead; /* the last turn in which an answer claimed what came before */
 	struct feed_context request;
 	/* What the program's own contexts will give way to, outermost first. */
 	struct {
@@ -48,6 +50,18 @@ struct attribution {
 /* Answers among several requests that must still come as expected before any guess is made among them:
  * of the process, whose threads are all the same program's. */
 extern _Atomic uint32_t attribute_unproven;
+
+/*
+ * Whether the process answers each request when it has worked on it, or works on several and answers them
+ * all: then the first answer would claim the work for all of them. Of stretches that an answer looked
+ * back on, and of those between it and the next one of the same turn: how many were sampled. Of the
+ * process; relaxed, and a lost count does not matter.
+ */
+struct attribution_batches {
+	_Atomic uint32_t firsts, firsts_sampled;
+	_Atomic uint32_t nexts, nexts_sampled;
+};
+extern struct attribution_batches attribution_batches;
 
 /* BOOT. The process as a whole works on a span (TRACEPARENT in its environment): whatever its threads
  * do is that one's, until the process turns out to serve requests. */
@@ -73,6 +87,8 @@ void attribute_waited(struct thread *thread);
 void attribute_woken(struct thread *thread);
 /* The thread is about to wait for another, for as long as that takes: a queue is empty. */
 void attribute_idle(struct thread *thread);
+/* Several requests of one client came at once: which is worked on first is not known. */
+void attribute_read_several(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */
 void attribute_read_unknown(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */

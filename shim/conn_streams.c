@@ -86,7 +86,9 @@ void streams_told(struct thread *t, struct conn *c)
 	 * in several before any is worked on. */
 	if (count && ((is_new && c->heads == 1) || http2_live(c->http2) == 1))
 		attribute_read(t, &streams[count - 1].request);
-	else if (is_new || count)
+	else if (is_new)
+		attribute_read_several(t);
+	else if (count)
 		attribute_woken(t);
 	else
 		attribute_other(t);

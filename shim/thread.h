@@ -39,7 +39,9 @@ struct thread {
 	bool woken; /* out of an idle wait, for work of some request's; handoff.c */
 	struct {
 		uintptr_t frame; /* of the wrapper of a session's read or write that it is in; 0: none */
+		unsigned depth;	 /* of such functions inside */
 		int fd;		 /* that the session has turned out to use; -1: not yet */
+		void *library;	 /* the last such function: its library's code */
 		int last;	 /* the last connection whose ciphertext the thread moved itself */
 	} tls;
 	struct thread *next, *previous; /* registry lock */

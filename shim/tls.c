@@ -68,8 +68,15 @@ void tls_freed(const void *session)
 		atomic_store_explicit(&s->session, NULL, memory_order_relaxed);
 }
 
-void tls_enter(struct thread *t, void *frame)
+void tls_enter(struct thread *t, void *frame, void *real)
 {
+	t->tls.library = real;
+	/* One of the library's functions may call another through its symbol: the outer one tells. */
+	if (t->tls.frame && (uintptr_t)frame < t->tls.frame) {
+		t->tls.depth++;
+		return;
+	}
+	t->tls.depth = 0;
 	t->tls.frame = (uintptr_t)frame;
 	t->tls.fd = NO_FD;
 }
@@ -113,9 +120,18 @@ static int where_is(struct thread *t, const void *session)
 	return fd;
 }
 
+/* False: it is still in an outer one. */
+static bool leaves(struct thread *t)
+{
+	if (!t->tls.depth)
+		return true;
+	t->tls.depth--;
+	return false;
+}
+
 void tls_received(struct thread *t, const void *session, const void *bytes, ssize_t n)
 {
-	int fd = where_is(t, session);
+	int fd = leaves(t) ? where_is(t, session) : NO_FD;
 
 	if (n > 0 && fd != NO_FD)
 		conn_received_plain(t, fd, bytes, n);
@@ -123,7 +139,7 @@ void tls_received(struct thread *t, const void *session, const void *bytes, ssiz
 
 void tls_sent(struct thread *t, const void *session, const void *bytes, ssize_t n)
 {
-	int fd = where_is(t, session);
+	int fd = leaves(t) ? where_is(t, session) : NO_FD;
 
 	if (n > 0 && fd != NO_FD)
 		conn_sent_plain(t, fd, bytes, n);

@@ -14,8 +14,8 @@
 
 struct thread;
 
-/* The thread enters a read or write of a session; frame is its wrapper's frame address. */
-void tls_enter(struct thread *thread, void *frame);
+/* The thread enters a read or write of a session, real; frame is its wrapper's frame address. */
+void tls_enter(struct thread *thread, void *frame, void *real);
 /* It came back: n > 0 bytes of plaintext were read from or written to session, else nothing. */
 void tls_received(struct thread *thread, const void *session, const void *bytes, ssize_t n);
 void tls_sent(struct thread *thread, const void *session, const void *bytes, ssize_t n);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shim/real.h"
@@ -30,6 +31,15 @@ static uint64_t key_of(unsigned which, void *address)
 	return key ? key : 1;
 }
 
+/* Set by the linker: where this object begins, and where its code ends. */
+extern const char __ehdr_start __attribute__((visibility("hidden")));
+extern const char etext __attribute__((visibility("hidden")));
+
+static bool is_own(const void *address)
+{
+	return (const char *)address >= &__ehdr_start && (const char *)address < &etext;
+}
+
 static void *from_caller(const char *name, void *address)
 {
 	struct link_map *map = NULL;
@@ -50,23 +60,17 @@ static void *from_caller(const char *name, void *address)
 
 static void *look_up(const char *name, void *address)
 {
-	Dl_info info;
 	void *found = from_caller(name, address);
 
-	if (!found)
+	if (!found || is_own(found))
 		found = dlsym(RTLD_NEXT, name);
 	/* One that only we define is no real one. */
-	if (found && dladdr(found, &info)) {
-		Dl_info own;
-
-		if (dladdr((void *)tls_real, &own) && own.dli_fbase == info.dli_fbase)
-			return NULL;
-	}
-	return found;
+	return found && !is_own(found) ? found : NULL;
 }
 
-void *tls_real(unsigned which, const char *name, void *address)
+void *tls_real(unsigned which, const char *name, void *caller, void *library)
 {
+	void *address = library && is_own(caller) ? library : caller;
 	uint64_t key = key_of(which, address);
 	struct place *p = &places[(key >> 5 ^ key >> 19 ^ key) % PLACES];
 	int saved = errno;

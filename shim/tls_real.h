@@ -10,9 +10,11 @@
 
 /*
  * The definition of name after ours, as the code at address sees it; NULL: there is none. which is the
- * caller's constant for name, below TLS_REAL_NAMES. errno is kept.
+ * caller's constant for name, below TLS_REAL_NAMES. errno is kept. Where a library has jumped from one of
+ * its functions to another through the symbol, address is our own wrapper's of the first: library, the
+ * real function that the thread is in, stands for it then.
  */
-void *tls_real(unsigned which, const char *name, void *address);
+void *tls_real(unsigned which, const char *name, void *address, void *library);
 #define TLS_REAL_NAMES 32
 
 /* An object is about to go: what was found may go with it. */

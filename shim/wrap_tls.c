@@ -44,8 +44,10 @@ enum which {
 _Static_assert(WHICH_COUNT <= TLS_REAL_NAMES, "the names have room");
 
 /* Only in a wrapper itself: the caller is the place whose object decides. */
-#define TLS_REAL(name) ((real_##name *)tls_real(WHICH_##name, #name, __builtin_return_address(0)))
-#define TLS_ENTER() OBSERVE(tls_enter(thread, __builtin_frame_address(0)))
+#define TLS_REAL(name)                                                                               \
+	((real_##name *)tls_real(WHICH_##name, #name, __builtin_return_address(0),                   \
+				 thread_self.tls.library))
+#define TLS_ENTER() OBSERVE(tls_enter(thread, __builtin_frame_address(0), (void *)real))
 
 EXPORT int SSL_read(void *session, void *bytes, int size)
 {

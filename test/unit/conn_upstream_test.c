@@ -180,12 +180,10 @@ static void waiting_for_ones_own_descriptors_is_work(void **state)
 /* What SSL_read and its like do: a read of ciphertext inside, or what came before from memory. */
 static void read_inside(const void *session, int fd, const char *plain)
 {
-	char frame; /* stands for the wrapper's, which lies above those of the calls inside */
-
-	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096);
+	/* The wrapper's frame lies above those of the calls inside. */
+	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096, NULL);
 	conn_received(&self, fd, "\x16\x03\x01\x02", 4);
 	tls_received(&self, session, plain, (ssize_t)strlen(plain));
-	(void)frame;
 }
 
 static void the_calls_inside_a_sessions_read_name_its_connection(void **state)
@@ -197,7 +195,7 @@ static void the_calls_inside_a_sessions_read_name_its_connection(void **state)
 	read_inside(&s2, B, TWO);
 	assert_int_equal(working_on(), 0x22);
 	/* Without any inside, by what was known. */
-	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096);
+	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096, NULL);
 	tls_sent(&self, &s1, ANSWER, (ssize_t)strlen(ANSWER));
 	assert_false(live_of_trace((const uint8_t *)"\x11\x11\x11\x11\xf3\x57\x7b\x34\xda\x6a\x3c\xe9\x29\xd0\xe0\xe4",
 				   &(struct feed_context){0}));
@@ -214,7 +212,7 @@ static void a_session_fed_from_memory_is_the_last_ciphertexts(void **state)
 
 	conn_received(&self, A, "\x16\x03\x01\x02\x00\x01", 6);
 	assert_int_equal(working_on(), -1);
-	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096);
+	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096, NULL);
 	tls_received(&self, &session, ONE, (ssize_t)strlen(ONE));
 	assert_int_equal(working_on(), 0x11);
 	tls_freed(&session);
@@ -228,7 +226,7 @@ static void a_session_whose_descriptor_means_something_else_by_now_is_lost(void 
 	conn_closing(A);
 	conn_accepted(&self, A);
 	attribute_wait(&self);
-	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096);
+	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096, NULL);
 	tls_received(&self, &session, TWO, (ssize_t)strlen(TWO));
 	assert_int_equal(working_on(), -1);
 	tls_freed(&session);

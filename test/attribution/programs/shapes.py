@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small servers in C, each a shape of its own: shapes/*.c."""
 from program import BUILT, Program
+from programs.nginx import certificate
 
 
 class Shape(Program):
@@ -12,6 +13,17 @@ class Shape(Program):
 
     def command(self):
         return [self.dir / self.argv[0], self.port, *self.argv[1:]]
+
+
+class GnuTls(Shape):
+    name, shape, protocol = "GnuTLS", "a thread a connection, GnuTLS", "https"
+    argv = ("shape_gnutls",)
+
+    def prepare(self):
+        certificate(self.dir)
+
+    def command(self):
+        return [*super().command(), self.dir / "cert.pem", self.dir / "key.pem"]
 
 
 def shape(name, what, *argv, **more):
@@ -47,6 +59,7 @@ PROGRAMS = [
             **UNSEEN.get(name, {})) for name in READERS),
     *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
             **UNSEEN.get(name, {})) for name in WRITERS),
+    GnuTls,
     shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
           exception="io_uring makes no call that could be seen, so nothing is labelled"),
     shape("libnghttp2", "a thread a connection, 4 streams worked on in turn", "shape_h2",
