@@ -95,10 +95,11 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
 
 /*
  * Requests that take turns on one thread between its calls (coroutines, timers) cannot be told apart.
- * Three things show them: a stretch with samples, after a wait and before the next, in which no call
+ * Four things show them: a stretch with samples, after a wait and before the next, in which no call
  * names anybody while several requests are unfinished; an answer out of such a stretch that comes more
- * than a turn after its request's head, where nothing in this turn has named or woken it; and an answer
- * to another request than the one that was read last. As long as such stretches are more than a few,
+ * than a turn after its request's head, where nothing in this turn has named or woken it; an answer to
+ * another request than the one that was read last; and trace context on its way to a server that is
+ * another's than the connection was lent to. As long as such stretches are more than a few,
  * and after each such answer until PROOF others have come as expected, no guess is made among several
  * requests.
  */
@@ -122,6 +123,12 @@ static void note_unexplained(struct thread *t)
 		doubt_more(a);
 }
 
+void attribute_misled(struct thread *t)
+{
+	atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
+	doubt_more(&t->attribution);
+}
+
 /* Before an answer claims a stretch. */
 static void note_answer(struct thread *t, const struct feed_context *request)
 {
@@ -140,6 +147,9 @@ static void note_answer(struct thread *t, const struct feed_context *request)
 			doubt_more(a);
 		return;
 	}
+	/* One answer right behind another proves nothing. */
+	if (a->mode == ATTRIBUTION_AFTER && !is_waited_for(t))
+		return;
 	unproven = atomic_load_explicit(&attribute_unproven, memory_order_relaxed);
 	/* One of two that meet here may count for both. */
 	if (unproven)
@@ -253,7 +263,6 @@ static void take_up(struct thread *t, const struct feed_context *request)
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
 		owner = a->request;
-	note_explained(t);
 	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 

@@ -78,6 +78,8 @@ void attribute_write_mixed(struct thread *thread);
 /* Bytes go out to a server on behalf of a request, or come from it; guess: as attribute_guess() said. */
 void attribute_upstream(struct thread *thread, const struct feed_context *request, bool guess);
 void attribute_answered(struct thread *thread, const struct feed_context *request, bool guess);
+/* What went out names another request than the one it was lent to: the thread's calls mislead. */
+void attribute_misled(struct thread *thread);
 /* Any other call that moves data or takes a connection: a file, a pipe, accept. */
 void attribute_other(struct thread *thread);
 /* The thread is about to wait for readiness of many descriptors, and has done so. */

@@ -123,6 +123,8 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	}
 	if (named(c, vector, count, n, &request)) {
 		guess = false;
+		if (lent && !c->awaiting && c->request.request != request.request)
+			attribute_misled(t);
 	} else if (lent && (!known || !c->awaiting || known->request == c->request.request)) {
 		request = c->request;
 		guess = c->guess;

@@ -110,6 +110,10 @@ void handoff_wakes(struct thread *t, const void *object, bool all)
 	/* In a chain of wakes (a pool that grows by its own threads) each is for another item. */
 	const struct feed_context *request = handed ? NULL : attribute_known(t);
 
+	/* With several, the queue may hold several, and who finds which no call tells. */
+	if (live_total() > 1)
+		request = NULL;
+
 	if (atomic_load_explicit(&e->object, memory_order_relaxed) != object ||
 	    !atomic_load_explicit(&e->waiting, memory_order_relaxed) || !enter(e))
 		return;

@@ -28,6 +28,7 @@ static struct slot slots[LIVE_MAX];
 static struct reader readers[LIVE_READERS];
 static _Atomic uint32_t by_trace[LIVE_MAX]; /* the latest request with that hash */
 static _Atomic uint32_t last_number;
+static _Atomic int32_t total;
 
 uint32_t live_number(void)
 {
@@ -94,6 +95,7 @@ void live_end(uint32_t request)
 		return;
 	atomic_fetch_sub_explicit(&r->sum, request, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&r->count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&total, 1, memory_order_relaxed);
 }
 
 static void index_trace(struct slot *s, const struct feed_context *request)
@@ -119,6 +121,7 @@ void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 	atomic_store_explicit(&s->turn, turn, memory_order_relaxed);
 	atomic_store_explicit(&s->twin, 0, memory_order_relaxed);
 	s->context = *request;
+	atomic_fetch_add_explicit(&total, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&r->count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&r->sum, request->request, memory_order_relaxed);
 	atomic_store_explicit(&s->request, request->request, memory_order_release);
@@ -139,6 +142,13 @@ bool live_turn(int32_t tid, uint32_t request, uint32_t *turn)
 
 	*turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
 	return live_has(request) && atomic_load_explicit(&s->reader, memory_order_relaxed) == tid;
+}
+
+unsigned live_total(void)
+{
+	int32_t n = atomic_load_explicit(&total, memory_order_relaxed);
+
+	return n > 0 ? (unsigned)n : 0;
 }
 
 unsigned live_others(int32_t tid, uint32_t request)

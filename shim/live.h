@@ -28,6 +28,8 @@ void live_end(uint32_t request);
 bool live_has(uint32_t request);
 /* Unfinished requests whose heads tid read; may be too many by those of other threads, never too few. */
 unsigned live_count(int32_t tid);
+/* Unfinished requests of the process. */
+unsigned live_total(void);
 /* As live_count, but for request. */
 unsigned live_others(int32_t tid, uint32_t request);
 /* The only unfinished request that tid read. False: none, several, or not known. */

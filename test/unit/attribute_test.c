@@ -325,7 +325,7 @@ static void interleaving_is_detected_and_left_unlabelled(void **state)
 
 static void doubt_wears_off_with_what_calls_explain(void **state)
 {
-	assert_owners("na nb e . e  rb . ra . rb . ra . rb . ra . e", "---" "--ba");
+	assert_owners("na nb e . e p . wb . wa . wb . wa . wb . wa . e", "-----baa");
 }
 
 static void a_new_thread_is_doubted_until_its_answers_come_as_expected(void **state)
