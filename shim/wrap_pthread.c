@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "shim/attribute.h"
+#include "shim/live.h"
 #include "shim/observe.h"
 #include "shim/raw.h"
 #include "shim/real.h"
@@ -88,6 +89,7 @@ static size_t stack_size_of(const pthread_attr_t *given)
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			  void *(*routine)(void *), void *argument)
 {
+	const struct feed_context *request;
 	struct start *start = NULL;
 	int error;
 
@@ -100,8 +102,10 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 		return REAL(pthread_create)(thread, attributes, routine, argument);
 	*start = (struct start){routine, argument, stack_size_of(attributes),
 				thread_self.blocks_sigprof, {.flags = 0}};
-	if (attribute_known(&thread_self))
-		start->request = *attribute_known(&thread_self);
+	request = attribute_known(&thread_self);
+	/* A loop that serves several starts threads of a pool, for whatever is in its queue. */
+	if (request && !live_others(thread_self.tid, request->request))
+		start->request = *request;
 	error = REAL(pthread_create)(thread, attributes, trampoline, start);
 	if (error)
 		free(start);
