@@ -407,6 +407,25 @@ void attribute_idle(struct thread *t)
 		turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
+void attribute_tail(struct thread *t, bool reads)
+{
+	struct feed_context owner = inherited(t);
+
+	if (t->attribution.mode != ATTRIBUTION_AFTER || !is_waited_for(t))
+		return;
+	if (reads)
+		note_explained(t);
+	turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
+}
+
+void attribute_end(struct thread *t)
+{
+	struct feed_context owner = inherited(t);
+
+	if (t->attribution.mode != ATTRIBUTION_SAID)
+		turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+}
+
 void attribute_lost(struct thread *t)
 {
 	if (t->attribution.mode != ATTRIBUTION_SAID)
@@ -436,6 +455,16 @@ const struct feed_context *attribute_known(const struct thread *t)
 	default:
 		return NULL;
 	}
+}
+
+const struct feed_context *attribute_for_child(const struct thread *t)
+{
+	const struct feed_context *known = attribute_known(t);
+	bool unknown = t->attribution.mode == ATTRIBUTION_NONE || t->attribution.mode == ATTRIBUTION_LOST;
+
+	if (known)
+		return known;
+	return unknown ? unknown_owner() : &nobody;
 }
 
 const struct feed_context *attribute_guess(const struct thread *t, bool *guess)

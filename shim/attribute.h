@@ -93,6 +93,11 @@ void attribute_idle(struct thread *thread);
 void attribute_read_several(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */
 void attribute_read_unknown(struct thread *thread);
+/* The thread may be about to block: what followed an answer up to here was its request's. A read explains
+ * the time before it. */
+void attribute_tail(struct thread *thread, bool reads);
+/* The thread ends. */
+void attribute_end(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
 /* The thread begins, or was woken, for work on request; nothing if it has work of its own. */
@@ -102,6 +107,8 @@ const struct feed_context *attribute_known(const struct thread *thread);
 /* The same to lend: one that is in doubt is lent as a guess, which labels nothing, but what comes of it
  * shows whether the guesses are right. */
 const struct feed_context *attribute_guess(const struct thread *thread, bool *guess);
+/* What a program that the thread starts now works for; no flags: nobody knows. */
+const struct feed_context *attribute_for_child(const struct thread *thread);
 /* The program enters or leaves a context itself. Enter: false when they are too deep. */
 bool attribute_enter(struct thread *thread, const struct feed_context *request);
 void attribute_leave(struct thread *thread);

@@ -115,7 +115,7 @@ void thread_stop(void)
 	pthread_mutex_lock(&registry_lock);
 	unlink_thread(t);
 	pthread_mutex_unlock(&registry_lock);
-	attribute_lost(t);
+	attribute_end(t);
 	atomic_store_explicit(&t->registered, 0, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	self_enter();

@@ -7,6 +7,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "shim/attribute.h"
 #include "shim/conn.h"
 #include "shim/observe.h"
 #include "shim/real.h"
@@ -17,26 +18,39 @@ ssize_t __recv_chk(int fd, void *buffer, size_t n, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *buffer, size_t n, size_t room, int flags,
 		       struct sockaddr *from, socklen_t *length);
 
+/* It may block until the next request, which nobody may ever send. */
+static inline void about_to_read(void)
+{
+	if (__builtin_expect(thread_self.attribution.mode == ATTRIBUTION_AFTER, 0))
+		OBSERVE(attribute_tail(thread, true));
+}
+
 EXPORT ssize_t read(int fd, void *buffer, size_t n)
 {
-	ssize_t got = REAL(read)(fd, buffer, n);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(read)(fd, buffer, n);
 	OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buffer, size_t n, size_t room)
 {
-	ssize_t got = REAL(__read_chk)(fd, buffer, n, room);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(__read_chk)(fd, buffer, n, room);
 	OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 {
-	ssize_t got = REAL(readv)(fd, vector, count);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(readv)(fd, vector, count);
 	OBSERVE(conn_received_vector(thread, fd, vector, (size_t)count, got));
 	return got;
 }
@@ -49,8 +63,10 @@ static bool taken(int flags)
 
 EXPORT ssize_t recv(int fd, void *buffer, size_t n, int flags)
 {
-	ssize_t got = REAL(recv)(fd, buffer, n, flags);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(recv)(fd, buffer, n, flags);
 	if (taken(flags))
 		OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
@@ -58,8 +74,10 @@ EXPORT ssize_t recv(int fd, void *buffer, size_t n, int flags)
 
 EXPORT ssize_t __recv_chk(int fd, void *buffer, size_t n, size_t room, int flags)
 {
-	ssize_t got = REAL(__recv_chk)(fd, buffer, n, room, flags);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(__recv_chk)(fd, buffer, n, room, flags);
 	if (taken(flags))
 		OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
@@ -68,8 +86,10 @@ EXPORT ssize_t __recv_chk(int fd, void *buffer, size_t n, size_t room, int flags
 EXPORT ssize_t recvfrom(int fd, void *restrict buffer, size_t n, int flags,
 			struct sockaddr *restrict from, socklen_t *restrict length)
 {
-	ssize_t got = REAL(recvfrom)(fd, buffer, n, flags, from, length);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(recvfrom)(fd, buffer, n, flags, from, length);
 	if (taken(flags))
 		OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
@@ -78,8 +98,10 @@ EXPORT ssize_t recvfrom(int fd, void *restrict buffer, size_t n, int flags,
 EXPORT ssize_t __recvfrom_chk(int fd, void *buffer, size_t n, size_t room, int flags,
 			      struct sockaddr *from, socklen_t *length)
 {
-	ssize_t got = REAL(__recvfrom_chk)(fd, buffer, n, room, flags, from, length);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(__recvfrom_chk)(fd, buffer, n, room, flags, from, length);
 	if (taken(flags))
 		OBSERVE(conn_received(thread, fd, buffer, got));
 	return got;
@@ -111,8 +133,10 @@ static void received_message(struct thread *t, int fd, struct msghdr *message, s
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	ssize_t got = REAL(recvmsg)(fd, message, flags);
+	ssize_t got;
 
+	about_to_read();
+	got = REAL(recvmsg)(fd, message, flags);
 	if (taken(flags))
 		OBSERVE(received_message(thread, fd, message, got));
 	return got;
@@ -178,8 +202,10 @@ EXPORT ssize_t sendfile64(int to, int from, off64_t *offset, size_t n)
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 		    struct timespec *timeout)
 {
-	int got = REAL(recvmmsg)(fd, messages, count, flags, timeout);
+	int got;
 
+	about_to_read();
+	got = REAL(recvmmsg)(fd, messages, count, flags, timeout);
 	for (int i = 0; i < got && taken(flags); i++)
 		OBSERVE(received_message(thread, fd, &messages[i].msg_hdr, messages[i].msg_len));
 	return got;

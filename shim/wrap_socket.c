@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "shim/attribute.h"
 #include "shim/conn.h"
 #include "shim/conn_table.h"
 #include "shim/observe.h"
@@ -14,8 +15,11 @@
 
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	int made = REAL(accept)(fd, address, length);
+	int made;
 
+	/* Before: it may block for long. */
+	OBSERVE(attribute_tail(thread, false));
+	made = REAL(accept)(fd, address, length);
 	if (made >= 0)
 		OBSERVE(conn_accepted(thread, made));
 	return made;
@@ -23,8 +27,11 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 
 EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	int made = REAL(accept4)(fd, address, length, flags);
+	int made;
 
+	/* Before: it may block for long. */
+	OBSERVE(attribute_tail(thread, false));
+	made = REAL(accept4)(fd, address, length, flags);
 	if (made >= 0)
 		OBSERVE(conn_accepted(thread, made));
 	return made;

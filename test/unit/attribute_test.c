@@ -123,6 +123,12 @@ static void do_step(const char **script)
 	case 'p':
 		attribute_woken(&thread);
 		break;
+	case 'b':
+		attribute_tail(&thread, true);
+		break;
+	case 'x':
+		attribute_end(&thread);
+		break;
 	case 'i':
 		attribute_idle(&thread);
 		break;
@@ -208,6 +214,25 @@ static void requests_of_one_batch_follow_one_another(void **state)
 {
 	assert_owners("e ra . wa . o . rb . wb . o . e .", "aaabbb-");
 	assert_owners("e ra . rb . wb . rC . wC . e", "abbCC");
+}
+
+/* A client that sends nothing more, a listener that nobody connects to: the end would never come. */
+static void a_tail_is_settled_before_the_thread_blocks(void **state)
+{
+	assert_owners("ra . wa . b", "aa");
+	assert_owners("ra . wa . da b . rb . wb", "aaab");
+	/* Nothing else is settled early, and without a sample nothing is told. */
+	assert_owners("ra e . b . wa .", "aa-");
+	assert_owners("ra wa b b b", "");
+	assert_int_equal(pushes, 0);
+}
+
+static void what_a_thread_knew_stands_when_it_ends(void **state)
+{
+	assert_owners("ha . x .", "a-");
+	assert_owners("ra . wa . x .", "aa-");
+	assert_owners("ra wa . l x .", "--");
+	assert_owners("[a . x .", "aa");
 }
 
 /* redis with its replies at the end of the turn: the write that ends a stretch claims it. */
@@ -393,6 +418,8 @@ int main(void)
 	    cmocka_unit_test(before_the_first_request_no_sample_waits),
 	    cmocka_unit_test(a_request_owns_from_its_head_to_the_next_wait),
 	    cmocka_unit_test(requests_of_one_batch_follow_one_another),
+	    cmocka_unit_test(a_tail_is_settled_before_the_thread_blocks),
+	    cmocka_unit_test(what_a_thread_knew_stands_when_it_ends),
 	    cmocka_unit_test(after_a_write_the_next_write_to_another_client_claims),
 	    cmocka_unit_test(streaming_belongs_to_the_one_stream),
 	    cmocka_unit_test(work_without_a_known_request_is_claimed_by_the_write_it_ends_in),
