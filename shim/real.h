@@ -12,7 +12,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -92,6 +95,20 @@
 	X(int, setns, (int, int))                                                                    \
 	X(int, chroot, (const char *))                                                               \
 	X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))             \
+	X(int, execve, (const char *, char *const *, char *const *))                                 \
+	X(int, execvpe, (const char *, char *const *, char *const *))                                \
+	X(int, fexecve, (int, char *const *, char *const *))                                         \
+	X(int, execveat, (int, const char *, char *const *, char *const *, int))                     \
+	X(int, posix_spawn,                                                                          \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
+	   char *const *, char *const *))                                                            \
+	X(int, posix_spawnp,                                                                         \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
+	   char *const *, char *const *))                                                            \
+	X(int, system, (const char *))                                                               \
+	X(FILE *, popen, (const char *, const char *))                                               \
+	X(int, vdprintf, (int, const char *, va_list))                                               \
+	X(int, __vdprintf_chk, (int, int, const char *, va_list))                                    \
 	X(long, syscall, (long, long, long, long, long, long, long))
 
 struct real {

@@ -17,6 +17,7 @@
 #include "shim/attribute.h"
 #include "shim/config.h"
 #include "shim/foreign.h"
+#include "shim/inherit.h"
 #include "shim/log.h"
 #include "shim/observe.h"
 #include "shim/process.h"
@@ -152,35 +153,50 @@ static bool prepare(void)
 	return true;
 }
 
-/* TRACEPARENT, as the OpenTelemetry environment carrier has it; a CGI program's (RFC 3875) is in the
- * variable of its request's header. */
-static void take_context(void)
+static void work_for(const struct trace_context *trace)
+{
+	struct feed_context context = {.flags = FEED_CONTEXT_IDS};
+
+	memcpy(context.trace_id, trace->trace_id, sizeof(context.trace_id));
+	memcpy(context.span_id, trace->span_id, sizeof(context.span_id));
+	attribute_default(&context);
+}
+
+/*
+ * TRACEPARENT, as the OpenTelemetry environment carrier has it; a CGI program's (RFC 3875) is in the
+ * variable of its request's header. Where passed says what our parent worked on when it started us, the
+ * variable may be no more than what that was started with itself; of the same trace, it is the nearer.
+ */
+static void take_context(const struct trace_context *passed)
 {
 	const char *value = getenv(getenv("GATEWAY_INTERFACE") ? "HTTP_TRACEPARENT" : "TRACEPARENT");
-	struct feed_context context = {.flags = FEED_CONTEXT_IDS};
 	struct trace_context parsed;
 
 	if (!value || !traceparent_parse(value, strlen(value), &parsed) ||
 	    !(parsed.flags & TRACE_FLAG_SAMPLED))
 		return;
-	memcpy(context.trace_id, parsed.trace_id, sizeof(context.trace_id));
-	memcpy(context.span_id, parsed.span_id, sizeof(context.span_id));
-	attribute_default(&context);
+	if (!passed || memcmp(passed->trace_id, parsed.trace_id, sizeof(parsed.trace_id)) == 0)
+		work_for(&parsed);
 }
 
 static void boot(char **argv)
 {
+	struct trace_context passed;
 	uintptr_t low, high;
+	bool is_passed;
 
 	if (booted)
 		return;
 	booted = true;
 	real_resolve();
 	unload_init();
+	is_passed = inherit_take(argv, &passed);
+	if (is_passed)
+		work_for(&passed);
 	if (!wanted() || !prepare())
 		return;
 	active = true;
-	take_context();
+	take_context(is_passed ? &passed : NULL);
 	if (config.eager || launched_eager())
 		attach_now();
 	thread_main_stack(argv, &low, &high);
@@ -209,6 +225,7 @@ __attribute__((destructor)) static void shim_end(void)
 	int saved = errno;
 
 	if (active) {
+		OBSERVE(attribute_waited(thread));
 		thread_settle();
 		observe_say();
 		if (self_page->pid == 1 && getpid() == 1)
