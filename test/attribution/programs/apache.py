@@ -123,7 +123,6 @@ class Proxy(Event):
 
 
 class Cgi(Prefork):
-    pending = "an exec within a request"
     name, shape = "Apache CGI", "a process a request, by fork and exec"
     factor, tolerance, one_load = 10, 0.5, True
     modules = ("alias", "cgi", "env")

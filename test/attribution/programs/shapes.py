@@ -34,8 +34,7 @@ INTERLEAVE = "requests that interleave"
 READERS = ("readv", "recvmsg", "recvmmsg", "recvfrom", "peek", "bytes", "stdio")
 WRITERS = ("writev", "sendmsg", "sendmmsg", "sendto", "sendfile", "splice", "stdio", "dprintf")
 INSIDE = "libc's own calls pass no symbol; an answer that is not seen leaves the next request unlabelled"
-UNSEEN = {"stdio": {"recall": 0, "exception": INSIDE}, "dprintf": {"recall": 0, "exception": INSIDE},
-          **{name: {"pending": f"{name} is not seen"} for name in ("recvmmsg", "sendmmsg", "splice")}}
+UNSEEN = {"stdio": {"recall": 0, "exception": INSIDE}}
 WAYS = {"thread": "a thread", "fork": "a forked process", "spawn": "posix_spawn of a shell",
         "system": "system()", "popen": "popen()"}
 
@@ -51,10 +50,10 @@ PROGRAMS = [
     shape("coroutines, anywhere", "swapcontext also amid work", "shape_coroutines", "anywhere",
           pending=INTERLEAVE),
     *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, one_load=True,
-            factor=10, tolerance=0.5, pending="" if name == "fork" else "what a request starts")
+            factor=10, tolerance=0.5)
       for name, what in WAYS.items()),
     shape("outlives its connection", "answered and closed before most of the work", "shape_outlives",
-          factor=3, pending="a stretch before an accept that blocks"),
+          factor=3),
     *(shape(f"reads by {name}", "a thread a connection", "shape_calls", name, "sendto", one_load=True,
             **UNSEEN.get(name, {})) for name in READERS),
     *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
