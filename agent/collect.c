@@ -120,12 +120,16 @@ static void take_sample(void *arg, const struct drained_sample *sample, struct r
 	stack_put(stack);
 }
 
-static void take_stretch(void *arg, uint64_t stretch, const struct feed_context *owner,
-			 struct ring_reader *reader)
+static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_reader *reader)
 {
 	struct collect *c = arg;
 
-	stretch_end(&c->stretches, &reader->stretches, stretch, owner);
+	if (end->record.kind == FEED_TICKET)
+		stretch_settle(&c->stretches, &reader->stretches, end->ticket, &end->context);
+	else if (end->ticket)
+		stretch_defer(&c->stretches, &reader->stretches, end->stretch, end->ticket);
+	else
+		stretch_end(&c->stretches, &reader->stretches, end->stretch, &end->context);
 }
 
 static void take_closed(void *arg, struct ring_reader *reader)

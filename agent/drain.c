@@ -72,9 +72,10 @@ static bool take_record(struct client *c, struct process *p, struct ring_reader 
 	case FEED_SAMPLE:
 		return take_sample(c, p, reader, sink, size);
 	case FEED_STRETCH:
+	case FEED_TICKET:
 		if (size < sizeof(*end))
 			return false;
-		sink->stretch(sink->arg, end->stretch, &end->context, reader);
+		sink->stretch(sink->arg, end, reader);
 		return true;
 	}
 	return false;

@@ -2,7 +2,8 @@
 /*
  * stretch.c - late labels. AGENT. A ring's records come in order, so what waits is a queue: an end for
  * stretch n settles everything up to n, as its owner's where the numbers agree and as nobody's where an
- * end was lost on the way.
+ * end was lost on the way. What waits on under a ticket has a list of its own, which is walked: it holds
+ * what one thread's tasks were sampled with since their last answers.
  */
 #include <stdlib.h>
 
@@ -10,18 +11,32 @@
 
 static const struct feed_context nobody;
 
-static void settle_first(struct stretch_table *t, struct stretches *s,
-			 const struct feed_context *owner)
+static void settle(struct stretch_table *t, struct pending *p, const struct feed_context *owner)
 {
-	struct pending *p = s->first;
-
-	s->first = p->next;
-	if (!s->first)
-		s->last = NULL;
 	t->pending--;
 	t->settled(t->arg, p->stack, owner, p->weight);
 	stack_put(p->stack);
 	free(p);
+}
+
+static struct pending *pop(struct pending **first, struct pending **last)
+{
+	struct pending *p = *first;
+
+	*first = p->next;
+	if (!*first)
+		*last = NULL;
+	p->next = NULL;
+	return p;
+}
+
+static void append(struct pending **first, struct pending **last, struct pending *p)
+{
+	if (*first)
+		(*last)->next = p;
+	else
+		*first = p;
+	*last = p;
 }
 
 void stretch_hold(struct stretch_table *t, struct stretches *s, uint64_t stretch,
@@ -46,12 +61,52 @@ void stretch_hold(struct stretch_table *t, struct stretches *s, uint64_t stretch
 void stretch_end(struct stretch_table *t, struct stretches *s, uint64_t stretch,
 		 const struct feed_context *owner)
 {
-	while (s->first && s->first->stretch <= stretch)
-		settle_first(t, s, s->first->stretch == stretch ? owner : &nobody);
+	while (s->first && s->first->stretch <= stretch) {
+		bool ended = s->first->stretch == stretch;
+
+		settle(t, pop(&s->first, &s->last), ended ? owner : &nobody);
+	}
+}
+
+void stretch_defer(struct stretch_table *t, struct stretches *s, uint64_t stretch, uint64_t ticket)
+{
+	while (s->first && s->first->stretch <= stretch) {
+		struct pending *p = pop(&s->first, &s->last);
+
+		if (p->stretch == stretch) {
+			p->stretch = ticket;
+			append(&s->deferred, &s->deferred_last, p);
+		} else {
+			settle(t, p, &nobody);
+		}
+	}
+}
+
+void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
+		    const struct feed_context *owner)
+{
+	struct pending *first = s->deferred, *last = s->deferred_last;
+
+	s->deferred = s->deferred_last = NULL;
+	while (first) {
+		struct pending *p = pop(&first, &last);
+
+		if (p->stretch == ticket)
+			settle(t, p, owner);
+		else
+			append(&s->deferred, &s->deferred_last, p);
+	}
+}
+
+static void expire(struct stretch_table *t, struct pending **first, struct pending **last,
+		   uint64_t now_ns, uint64_t hold_ns)
+{
+	while (*first && (hold_ns == 0 || now_ns - (*first)->since_ns > hold_ns))
+		settle(t, pop(first, last), &nobody);
 }
 
 void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns)
 {
-	while (s->first && (hold_ns == 0 || now_ns - s->first->since_ns > hold_ns))
-		settle_first(t, s, &nobody);
+	expire(t, &s->first, &s->last, now_ns, hold_ns);
+	expire(t, &s->deferred, &s->deferred_last, now_ns, hold_ns);
 }

@@ -18,15 +18,16 @@
 
 struct pending {
 	struct pending *next;
-	uint64_t stretch;
+	uint64_t stretch; /* or the ticket */
 	struct stack *stack;
 	uint64_t weight;
 	uint64_t since_ns; /* agent's clock */
 };
 
-/* One ring's, in order. */
+/* One ring's. */
 struct stretches {
-	struct pending *first, *last;
+	struct pending *first, *last;	       /* in order of their stretches */
+	struct pending *deferred, *deferred_last; /* ended, but the owner is a ticket's; by age */
 };
 
 /* Where settled samples go. */
@@ -45,6 +46,10 @@ void stretch_hold(struct stretch_table *t, struct stretches *s, uint64_t stretch
 /* The stretch's end: earlier ones whose end was lost are nobody's. */
 void stretch_end(struct stretch_table *t, struct stretches *s, uint64_t stretch,
 		 const struct feed_context *owner);
+/* The stretch's end, whose owner stretch_settle() will tell for all of the ticket. */
+void stretch_defer(struct stretch_table *t, struct stretches *s, uint64_t stretch, uint64_t ticket);
+void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
+		    const struct feed_context *owner);
 /* Everything older than hold_ns, or everything if 0, is nobody's. */
 void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns);
 

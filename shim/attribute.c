@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "shim/attribute.h"
+#include "shim/attribute_turn.h"
 #include "shim/live.h"
 #include "shim/push.h"
 #include "shim/thread.h"
@@ -39,6 +39,7 @@ static bool is_open(const struct thread *t, enum attribution_mode mode,
 	case ATTRIBUTION_HANDED:
 		return true;
 	case ATTRIBUTION_NONE:
+	case ATTRIBUTION_TASK:
 		return live_any();
 	case ATTRIBUTION_ACTIVE:
 		return live_others(t->tid, request->request) > 0;
@@ -56,12 +57,18 @@ static bool is_waited_for(const struct thread *t)
 	       atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == now->stretch;
 }
 
-/*
- * End the current stretch in favour of owner and begin the next. The new stretch is published first:
- * from then on the handler samples into it, so that "sampled" of the old one can no longer change.
- */
-static void turn(struct thread *t, const struct feed_context *owner, enum attribution_mode mode,
-		 const struct feed_context *request)
+static void tell_end(struct thread *t, uint64_t ended, const struct feed_context *owner)
+{
+	if (owner)
+		push_stretch(t, ended, owner);
+	else
+		push_deferred(t, ended, attribute_ticket(t));
+}
+
+/* The new stretch is published first: from then on the handler samples into it, so that "sampled" of
+ * the old one can no longer change. */
+void attribute_turn(struct thread *t, const struct feed_context *owner, enum attribution_mode mode,
+		    const struct feed_context *request)
 {
 	const struct span_copy *now = span_read(&t->span);
 	uint64_t ended = now->stretch;
@@ -70,7 +77,7 @@ static void turn(struct thread *t, const struct feed_context *owner, enum attrib
 
 	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode, request));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
-		push_stretch(t, ended, owner);
+		tell_end(t, ended, owner);
 	t->attribution.mode = mode;
 	t->attribution.guess = false;
 	if (request != &t->attribution.request)
@@ -85,7 +92,7 @@ void attribute_default(const struct feed_context *context)
 void attribute_start(struct thread *t)
 {
 	if (process_context.flags)
-		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
+		attribute_turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
 
 static bool same(const struct feed_context *a, const struct feed_context *b)
@@ -105,7 +112,8 @@ static bool same(const struct feed_context *a, const struct feed_context *b)
  */
 static bool doubted(const struct thread *t, const struct feed_context *request)
 {
-	return (t->attribution.doubt ||
+	return !t->attribution.step &&
+	       (t->attribution.doubt ||
 		atomic_load_explicit(&attribute_unproven, memory_order_relaxed)) &&
 	       live_others(t->tid, request->request) > 0;
 }
@@ -125,6 +133,9 @@ static void note_unexplained(struct thread *t)
 
 void attribute_misled(struct thread *t)
 {
+	/* Tasks share a pool's connections as they like. */
+	if (t->attribution.step)
+		return;
 	atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
 	doubt_more(&t->attribution);
 }
@@ -137,7 +148,7 @@ static void note_answer(struct thread *t, const struct feed_context *request)
 	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request), late;
 	uint32_t turn, unproven;
 
-	if (!live_others(t->tid, request->request))
+	if (a->step || !live_others(t->tid, request->request))
 		return;
 	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
 	       a->turn - turn > 1;
@@ -183,6 +194,8 @@ static void note_order(struct thread *t, const struct feed_context *request)
 	struct attribution_batches *b = &attribution_batches;
 	struct attribution *a = &t->attribution;
 
+	if (a->step)
+		return;
 	if (a->mode == ATTRIBUTION_NONE) {
 		note_batch(&b->firsts, &b->firsts_sampled, is_waited_for(t));
 		a->looked_ahead = a->turn;
@@ -201,7 +214,7 @@ static bool batched(const struct thread *t, const struct feed_context *request)
 	uint64_t nexts = atomic_load_explicit(&b->nexts, memory_order_relaxed);
 	uint64_t nexts_sampled = atomic_load_explicit(&b->nexts_sampled, memory_order_relaxed);
 
-	if (!live_others(t->tid, request->request))
+	if (t->attribution.step || !live_others(t->tid, request->request))
 		return false;
 	/* Trust is earned here too. */
 	if (!nexts_sampled)
@@ -210,7 +223,7 @@ static bool batched(const struct thread *t, const struct feed_context *request)
 }
 
 /* Whose the current stretch is when nothing claims it: what was known when it began. */
-static struct feed_context inherited(const struct thread *t)
+struct feed_context attribute_inherited(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
@@ -241,7 +254,9 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 	case ATTRIBUTION_HANDED:
 		return same(&a->request, request) ? *request : nobody;
 	case ATTRIBUTION_ACTIVE:
-		return inherited(t);
+		return attribute_inherited(t);
+	case ATTRIBUTION_TASK:
+		return *request;
 	default:
 		return nobody;
 	}
@@ -251,7 +266,7 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 static void take_up(struct thread *t, const struct feed_context *request)
 {
 	const struct attribution *a = &t->attribution;
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 	uint32_t since;
 
 	if (a->mode == ATTRIBUTION_SAID ||
@@ -263,7 +278,8 @@ static void take_up(struct thread *t, const struct feed_context *request)
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
 		owner = a->request;
-	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
+	attribute_settle(t, &owner);
+	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 
 void attribute_read(struct thread *t, const struct feed_context *request)
@@ -291,35 +307,43 @@ void attribute_answered(struct thread *t, const struct feed_context *request, bo
 
 void attribute_read_unknown(struct thread *t)
 {
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	if (t->attribution.mode == ATTRIBUTION_LOST || t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	if (t->attribution.mode == ATTRIBUTION_SOLE)
 		owner = nobody;
-	turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+	attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
 }
 
 void attribute_write(struct thread *t, const struct feed_context *request, bool begins)
 {
+	struct attribution *a = &t->attribution;
 	struct feed_context owner;
 
-	if (t->attribution.mode == ATTRIBUTION_SAID)
+	if (a->mode == ATTRIBUTION_SAID)
 		return;
 	/* Later pieces of an answer prove nothing. */
 	if (begins) {
 		note_answer(t, request);
 		note_order(t, request);
 	}
+	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
+		    !same(&a->request, request) && live_has(a->request.request);
 	owner = claimed(t, request);
 	note_explained(t);
-	turn(t, &owner, ATTRIBUTION_AFTER, request);
+	attribute_settle(t, &owner);
+	attribute_turn(t, &owner, ATTRIBUTION_AFTER, request);
 }
 
 void attribute_write_mixed(struct thread *t)
 {
-	if (t->attribution.mode != ATTRIBUTION_SAID)
-		turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
+	bool step = t->attribution.step;
+
+	if (t->attribution.mode == ATTRIBUTION_SAID)
+		return;
+	t->attribution.mixed |= step;
+	attribute_turn(t, &nobody, step ? ATTRIBUTION_LOST : ATTRIBUTION_NONE, &nobody);
 }
 
 void attribute_upstream(struct thread *t, const struct feed_context *request, bool guess)
@@ -331,29 +355,30 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, bo
 	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
 		return;
 	/* What followed an answer was its own, up to here. */
-	owner = a->mode == ATTRIBUTION_AFTER ? inherited(t) : claimed(t, request);
+	owner = a->mode == ATTRIBUTION_AFTER ? attribute_inherited(t) : claimed(t, request);
 	note_explained(t);
-	turn(t, &owner, ATTRIBUTION_ACTIVE, request);
+	attribute_settle(t, &owner);
+	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 	suspect(t, guess);
 }
 
 void attribute_other(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	a->called = true;
 	if (a->mode == ATTRIBUTION_AFTER)
-		turn(t, &owner, ATTRIBUTION_AFTER, &a->request);
+		attribute_turn(t, &owner, ATTRIBUTION_AFTER, &a->request);
 	else if (a->mode == ATTRIBUTION_SOLE && !live_has(owner.request))
-		turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
 /* Back from a wait: with one unfinished request it can only be that one's turn. */
 static void park(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = inherited(t), sole;
+	struct feed_context owner = attribute_inherited(t), sole;
 	bool is_sole = live_sole(t->tid, &sole);
 
 	if (!is_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
@@ -363,31 +388,33 @@ static void park(struct thread *t)
 		if (a->mode == ATTRIBUTION_SOLE && is_sole && same(&a->request, &sole))
 			return;
 	}
-	turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
+	attribute_turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
 }
 
 void attribute_wait(struct thread *t)
 {
-	if (t->attribution.mode == ATTRIBUTION_SAID)
+	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
 		return;
 	note_unexplained(t);
 	t->attribution.turn++;
+	t->attribution.began[1] = t->attribution.began[0];
+	t->attribution.began[0] = live_newest();
 	t->attribution.called = t->attribution.several = false;
 	park(t);
 }
 
 void attribute_waited(struct thread *t)
 {
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	/* What was sampled in the wait itself says nothing of what comes after. */
-	if (t->attribution.mode != ATTRIBUTION_SAID && is_waited_for(t))
-		turn(t, &owner, t->attribution.mode, &t->attribution.request);
+	if (t->attribution.mode != ATTRIBUTION_SAID && !t->attribution.step && is_waited_for(t))
+		attribute_turn(t, &owner, t->attribution.mode, &t->attribution.request);
 }
 
 void attribute_woken(struct thread *t)
 {
-	if (t->attribution.mode == ATTRIBUTION_SAID)
+	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
 		return;
 	t->attribution.called = true;
 	park(t);
@@ -401,10 +428,10 @@ void attribute_read_several(struct thread *t)
 
 void attribute_idle(struct thread *t)
 {
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	if (t->attribution.mode == ATTRIBUTION_HANDED)
-		turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
 void attribute_tail(struct thread *t, bool reads)
@@ -429,16 +456,16 @@ void attribute_end(struct thread *t)
 void attribute_lost(struct thread *t)
 {
 	if (t->attribution.mode != ATTRIBUTION_SAID)
-		turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
+		attribute_turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
 }
 
 void attribute_handed(struct thread *t, const struct feed_context *request)
 {
 	enum attribution_mode mode = t->attribution.mode;
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	if (mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_HANDED)
-		turn(t, &owner, ATTRIBUTION_HANDED, request);
+		attribute_turn(t, &owner, ATTRIBUTION_HANDED, request);
 }
 
 const struct feed_context *attribute_known(const struct thread *t)
@@ -478,13 +505,13 @@ const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
 bool attribute_enter(struct thread *t, const struct feed_context *request)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	if (a->depth >= ATTRIBUTION_DEPTH)
 		return false;
 	a->outer[a->depth].mode = a->mode;
 	a->outer[a->depth++].request = a->request;
-	turn(t, &owner, ATTRIBUTION_SAID, request);
+	attribute_turn(t, a->mode == ATTRIBUTION_TASK ? NULL : &owner, ATTRIBUTION_SAID, request);
 	return true;
 }
 
@@ -492,9 +519,14 @@ void attribute_leave(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
 	struct feed_context owner = a->request, request;
+	enum attribution_mode mode;
 
 	if (!a->depth)
 		return;
 	request = a->outer[--a->depth].request;
-	turn(t, &owner, a->outer[a->depth].mode, &request);
+	mode = a->outer[a->depth].mode;
+	/* Entered in a step that is over. */
+	if (mode == ATTRIBUTION_TASK && !a->step)
+		mode = ATTRIBUTION_NONE;
+	attribute_turn(t, &owner, mode, &request);
 }

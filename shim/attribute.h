@@ -27,6 +27,26 @@ enum attribution_mode {
 	ATTRIBUTION_HANDED, /* .request was handed over by its creator or waker, until it idles */
 	ATTRIBUTION_LOST,   /* some request that is not known: nobody's, and no write claims it */
 	ATTRIBUTION_SAID,   /* the program said so itself: calls do not change it */
+	/* A task's step, for a request that the task's next answer will name; .request: the one that it
+	 * answered last. */
+	ATTRIBUTION_TASK,
+};
+
+#define ATTRIBUTION_GROUPS 4
+
+/*
+ * Steps of a task since its last answer, in groups between which no request began; the last group also
+ * holds what comes when there is no more room. Samples of a group wait under one number.
+ */
+struct attribution_steps {
+	uint8_t count;
+	uint32_t answered; /* the newest request when the last answer was complete */
+	struct {
+		uint64_t ticket;	 /* 0: no sample waits */
+		uint32_t oldest, newest; /* the newest request at its first step, and at its last */
+		uint32_t since, until;	 /* .. when the turn before that of its first step began, and
+					    ended */
+	} each[ATTRIBUTION_GROUPS];
 };
 
 struct attribution {
@@ -39,12 +59,25 @@ struct attribution {
 	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
 	uint32_t turn; /* counts waits */
 	uint32_t looked_ahead; /* the last turn in which an answer claimed what came before */
+	bool step;     /* inside a task's step: nothing that the thread waits for ends it */
+	bool mixed;    /* .. of a task that answers several requests at a time */
+	struct attribution_steps steps; /* step: its task's */
+	uint32_t began[2]; /* the newest request when this turn began, and the one before */
+	uint64_t last_ticket;
 	struct feed_context request;
 	/* What the program's own contexts will give way to, outermost first. */
 	struct {
 		enum attribution_mode mode;
 		struct feed_context request;
 	} outer[ATTRIBUTION_DEPTH];
+};
+
+/* What is known of a task between its steps; all 0: nothing. */
+struct attribution_task {
+	enum attribution_mode mode;
+	bool mixed;
+	struct attribution_steps steps;
+	struct feed_context request;
 };
 
 /* Answers among several requests that must still come as expected before any guess is made among them:
@@ -112,5 +145,9 @@ const struct feed_context *attribute_for_child(const struct thread *thread);
 /* The program enters or leaves a context itself. Enter: false when they are too deep. */
 bool attribute_enter(struct thread *thread, const struct feed_context *request);
 void attribute_leave(struct thread *thread);
+/* The thread begins a step of a task, until attribute_stepped(), which fills in what is known of the task
+ * then; ended: it was the last. False: not so, since it is in another or in a context of the program's. */
+bool attribute_step(struct thread *thread, const struct attribution_task *task);
+void attribute_stepped(struct thread *thread, struct attribution_task *task, bool ended);
 
 #endif

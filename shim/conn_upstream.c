@@ -4,6 +4,8 @@
  * made and again where it is written to; trace context in what goes out is the strongest witness,
  * because the program itself has put it there.
  */
+#include <string.h>
+
 #include "shim/attribute.h"
 #include "shim/conn.h"
 #include "shim/conn_table.h"
@@ -125,6 +127,12 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 		guess = false;
 		if (lent && !c->awaiting && c->request.request != request.request)
 			attribute_misled(t);
+	} else if (!known && t->attribution.mode == ATTRIBUTION_TASK) {
+		/* The task's request is not known yet, and whom a pool's connection served before
+		 * says nothing of it. */
+		memset(&c->request, 0, sizeof(c->request));
+		attribute_other(t);
+		return;
 	} else if (lent && (!known || !c->awaiting || known->request == c->request.request)) {
 		request = c->request;
 		guess = c->guess;

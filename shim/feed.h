@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define FEED_MAGIC 0x6e617073U /* "span" */
-#define FEED_VERSION 1U
+#define FEED_VERSION 2U
 #define FEED_PROCESSES 1024U   /* processes of one region at once: the attaching one and its forks */
 #define FEED_RINGS_MAX 4096U   /* the most rings a reader accepts */
 #define FEED_RING_MIN (1U << 14)
@@ -281,7 +281,7 @@ struct feed_ring {
 	_Alignas(64) _Atomic uint64_t tail;
 };
 
-enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3 };
+enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3, FEED_TICKET = 4 };
 
 /* Every record starts so; size counts the whole record. A pad's contents mean nothing. */
 struct feed_record {
@@ -335,10 +335,14 @@ struct feed_sample {
 };
 #define FEED_FRAME_EXACT (1ULL << 63)
 
-/* A stretch that had open samples is over: this is whose it was (no flags: nobody's). */
+/*
+ * FEED_STRETCH: a stretch that had open samples is over: this is whose it was (no flags: nobody's), or
+ * under which ticket its samples wait on. FEED_TICKET: this is whose all of those were.
+ */
 struct feed_stretch {
 	struct feed_record record;
-	uint64_t stretch;
+	uint64_t stretch; /* of a ticket: 0 */
+	uint64_t ticket;  /* a number of the ring's, or 0: context is the owner */
 	struct feed_context context;
 };
 

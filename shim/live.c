@@ -40,6 +40,11 @@ uint32_t live_number(void)
 	return n;
 }
 
+uint32_t live_newest(void)
+{
+	return atomic_load_explicit(&last_number, memory_order_relaxed);
+}
+
 bool live_any(void)
 {
 	return atomic_load_explicit(&last_number, memory_order_relaxed) != 0;

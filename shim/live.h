@@ -17,6 +17,8 @@
 
 /* A number for a new request, never 0. */
 uint32_t live_number(void);
+/* The latest one given out. */
+uint32_t live_newest(void);
 /* Whether any request was ever seen. */
 bool live_any(void);
 /* The head of a request with a number was read by the thread tid, in its turn of that number. */

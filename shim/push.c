@@ -8,17 +8,14 @@
 #include "shim/self.h"
 #include "shim/thread.h"
 
-static void push_into(struct ring *ring, uint64_t stretch, const struct feed_context *owner)
+static void push_into(struct ring *ring, const struct feed_stretch *end)
 {
 	struct feed_stretch *record;
 
 	ring_enter(ring);
 	record = ring_reserve(ring, sizeof(*record));
-	if (record) {
-		record->record = (struct feed_record){.size = sizeof(*record), .kind = FEED_STRETCH};
-		record->stretch = stretch;
-		record->context = *owner;
-	}
+	if (record)
+		*record = *end;
 	ring_leave(ring);
 	if (!record)
 		count(FEED_COUNTER_event_lost, 1);
@@ -44,12 +41,33 @@ void push_ended(struct thread *t, uint32_t weight)
 	self_leave();
 }
 
-void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context *owner)
+static void push(struct thread *t, const struct feed_stretch *end)
 {
 	if (self_state() != SELF_READY)
 		return;
 	self_enter();
 	if (t->ring.control && t->ring.key == self_page->key)
-		push_into(&t->ring, stretch, owner);
+		push_into(&t->ring, end);
 	self_leave();
+}
+
+void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context *owner)
+{
+	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_STRETCH, 0},
+				       .stretch = stretch,
+				       .context = *owner});
+}
+
+void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
+{
+	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_STRETCH, 0},
+				       .stretch = stretch,
+				       .ticket = ticket});
+}
+
+void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner)
+{
+	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_TICKET, 0},
+				       .ticket = ticket,
+				       .context = *owner});
 }

@@ -13,6 +13,10 @@ struct thread;
 
 /* Tell the agent whose a stretch was. A full ring drops it: its samples stay nobody's, counted. */
 void push_stretch(struct thread *thread, uint64_t stretch, const struct feed_context *owner);
+/* The stretch is over, and its owner is that of a ticket, a number of the thread's that push_ticket() tells
+ * the owner of. Dropped: as above. */
+void push_deferred(struct thread *thread, uint64_t stretch, uint64_t ticket);
+void push_ticket(struct thread *thread, uint64_t ticket, const struct feed_context *owner);
 /* Periods of CPU time that the thread used after its last tick, by its end: nobody's, no stack. */
 void push_ended(struct thread *thread, uint32_t weight);
 

@@ -3,7 +3,8 @@
  * tls_real.h - the TLS libraries' real functions. A process may hold several copies of OpenSSL (the
  * system's, one bundled with a plug-in), and calling one with another's objects would end it: the real
  * function is the one that the caller's own object would have got without us, looked up for each place
- * that calls. Context: APP.
+ * that calls. Other runtimes that a process may bring along (wrap_python.c) are found the same way.
+ * Context: APP.
  */
 #ifndef SPANPROF_SHIM_TLS_REAL_H
 #define SPANPROF_SHIM_TLS_REAL_H

@@ -79,6 +79,16 @@ void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context 
 	}
 }
 
+void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
+{
+	fail_msg("no script has tasks");
+}
+
+void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner)
+{
+	fail_msg("no script has tasks");
+}
+
 /* The handler. */
 static void tick(void)
 {

@@ -64,15 +64,14 @@ static void take_sample(void *arg, const struct drained_sample *s, struct ring_r
 		assert_true(s->frames[i] == word_of(serial, i));
 }
 
-static void take_end(void *arg, uint64_t stretch, const struct feed_context *owner,
-		     struct ring_reader *reader)
+static void take_end(void *arg, const struct feed_stretch *end, struct ring_reader *reader)
 {
 	size_t ring = (size_t)(reader - c->readers);
 	uint64_t serial = ends[ring]++;
 	struct feed_context expected = owner_of(serial);
 
-	assert_true(stretch == serial);
-	assert_memory_equal(owner, &expected, sizeof(expected));
+	assert_true(end->stretch == serial);
+	assert_memory_equal(&end->context, &expected, sizeof(expected));
 }
 
 static void take_closed(void *arg, struct ring_reader *reader)

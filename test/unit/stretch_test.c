@@ -177,6 +177,45 @@ static void rings_do_not_settle_each_others_samples(void **state)
 	ASSERT_OWNERS(42, 0);
 }
 
+static void a_tickets_samples_wait_on_and_are_told_together(void **state)
+{
+	struct feed_context owner = {.flags = FEED_CONTEXT_REQUEST, .request = 42};
+
+	hold(7, 1, 0);
+	hold(8, 2, 0);
+	hold(9, 4, 0);
+	stretch_defer(&table, &queue, 7, 1);
+	stretch_defer(&table, &queue, 8, 2);
+	stretch_defer(&table, &queue, 9, 1);
+	end(10, 5);
+	assert_int_equal(settled_count, 0);
+	stretch_settle(&table, &queue, 1, &owner);
+	ASSERT_OWNERS(42, 42);
+	assert_int_equal(weights[1], 4);
+	stretch_settle(&table, &queue, 1, &owner);
+	stretch_settle(&table, &queue, 2, &owner);
+	ASSERT_OWNERS(42, 42, 42);
+	assert_int_equal(table.pending, 0);
+}
+
+static void a_stretch_whose_end_was_lost_goes_on_no_ticket(void **state)
+{
+	hold(7, 1, 0);
+	hold(9, 1, 0);
+	stretch_defer(&table, &queue, 9, 1);
+	ASSERT_OWNERS(0);
+}
+
+static void a_ticket_that_nobody_tells_expires(void **state)
+{
+	hold(7, 1, 100);
+	stretch_defer(&table, &queue, 7, 1);
+	stretch_expire(&table, &queue, 250, 150);
+	assert_int_equal(settled_count, 0);
+	stretch_expire(&table, &queue, 251, 150);
+	ASSERT_OWNERS(0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -190,6 +229,9 @@ int main(void)
 	    TEST(at_the_end_of_a_ring_all_are_nobodys),
 	    TEST(above_the_bound_samples_are_nobodys_at_once),
 	    TEST(numbers_that_go_backwards_wait_for_the_next_end_or_the_time),
+	    TEST(a_tickets_samples_wait_on_and_are_told_together),
+	    TEST(a_stretch_whose_end_was_lost_goes_on_no_ticket),
+	    TEST(a_ticket_that_nobody_tells_expires),
 	    TEST(rings_do_not_settle_each_others_samples),
 	};
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_turn.h - what the files of attribute share: where one stretch ends and the next begins.
+ * Context: APP, the thread itself.
+ */
+#ifndef SPANPROF_SHIM_ATTRIBUTE_TURN_H
+#define SPANPROF_SHIM_ATTRIBUTE_TURN_H
+
+#include "shim/attribute.h"
+
+/*
+ * End the current stretch in favour of owner and begin the next. owner NULL: that of the task's ticket,
+ * which is told later.
+ */
+void attribute_turn(struct thread *thread, const struct feed_context *owner,
+		    enum attribution_mode mode, const struct feed_context *request);
+/* Whose the current stretch is when nothing claims it. */
+struct feed_context attribute_inherited(const struct thread *thread);
+/* A number for samples of the task's step that end now. */
+uint64_t attribute_ticket(struct thread *thread);
+/* What waits for the task's next answer, if the thread is in such a step, was owner's, who is nobody
+ * afterwards if that is not sure. */
+void attribute_settle(struct thread *thread, struct feed_context *owner);
+
+#endif
