@@ -206,10 +206,12 @@ check: unit checks
 
 # The attribution matrix: a library to burn CPU in, its ways into programs, and a client.
 attribution_dir := $(B)/attribution
+PYTHON_SHARED := $(firstword $(wildcard /usr/lib/*/libpython3.*.so.1.0))
 PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
 attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
-	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so)
+	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so) \
+	$(if $(PYTHON_SHARED),$(attribution_dir)/python_shared)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c
 	$(call say,BURN,$@)
@@ -225,6 +227,10 @@ $(attribution_dir)/burn.node: $(attribution_dir)/burn_node.so
 $(attribution_dir)/burn_cgi: test/attribution/burn/burn_cgi.c $(attribution_dir)/libburn.so
 	$(call say,BURN,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d -o $@ $< -L$(@D) -lburn -Wl,-rpath,'$$ORIGIN'
+$(attribution_dir)/python_shared: test/attribution/handlers/python_shared.c
+	$(call say,HOST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -o $@ $< $(PYTHON_SHARED)
 $(attribution_dir)/load: $(wildcard test/attribution/load/*.[ch])
 	$(call say,LOAD,$@)
 	$(Q)mkdir -p $(@D)
@@ -315,6 +321,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/spanprof $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 scripts/spanprof $(DESTDIR)$(PREFIX)/bin/spanprof
 	install -m 755 $(B)/libspanprof.so $(B)/spanprof-agent $(DESTDIR)$(LIBDIR)/spanprof/
+	install -m 644 shim/spanprof.h $(DESTDIR)$(PREFIX)/include/spanprof.h
 	install -m 644 docs/spanprof.1 $(DESTDIR)$(PREFIX)/share/man/man1/spanprof.1
 
 clean:

@@ -55,9 +55,11 @@ static inline int spanprof_enter(const char *traceparent)
  * *context is one that means no span. */
 static inline int spanprof_capture(struct spanprof_context *context)
 {
+	const struct spanprof_context none = {{0}};
+
 	if (spanprof1_capture)
 		return spanprof1_capture(context);
-	*context = (struct spanprof_context){{0}};
+	*context = none;
 	return ENOSYS;
 }
 
