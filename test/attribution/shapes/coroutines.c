@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coroutines PORT calls|anywhere - a coroutine for each connection, on one thread, by swapcontext.
- * They switch where a call would block, or also in the midst of work, between any two calls.
+ * coroutines PORT calls|anywhere|said - a coroutine for each connection, on one thread, by swapcontext.
+ * They switch where a call would block, or also in the midst of work, between any two calls; said: and
+ * the program says at each switch whose work it turns to.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../../../shim/spanprof.h"
 #include "serve.h"
 
 #define STACK (128 << 10)
@@ -20,7 +23,8 @@
 struct coroutine {
 	ucontext_t context;
 	int fd;
-	bool ended;
+	bool ended, working;
+	struct spanprof_context said; /* working: on this */
 	char stack[STACK];
 };
 
@@ -28,7 +32,7 @@ static ucontext_t scheduler;
 static struct coroutine *current, *ready[READY];
 static unsigned first, last;
 static int epoll;
-static bool anywhere;
+static bool anywhere, says;
 
 static void make_ready(struct coroutine *coroutine)
 {
@@ -39,7 +43,31 @@ static void yield(void)
 {
 	struct coroutine *self = current;
 
+	if (self->working)
+		spanprof_leave();
 	swapcontext(&self->context, &scheduler);
+	if (self->working)
+		spanprof_resume(&self->said);
+}
+
+static void begin_work(struct coroutine *self, const char *head)
+{
+	const char *name = strstr(head, "\r\ntraceparent: ");
+	char value[56] = "";
+
+	if (!says)
+		return;
+	if (name)
+		sscanf(name, "\r\ntraceparent: %55[^\r]", value);
+	self->working = spanprof_enter(value) == 0;
+	spanprof_capture(&self->said);
+}
+
+static void end_work(struct coroutine *self)
+{
+	if (self->working)
+		spanprof_leave();
+	self->working = false;
 }
 
 static bool read_head(int fd, struct request *request)
@@ -58,8 +86,10 @@ static bool read_head(int fd, struct request *request)
 			return false;
 		n += (size_t)got;
 		text[n] = 0;
-		if (serve_parse(text, request))
+		if (serve_parse(text, request)) {
+			begin_work(current, text);
 			return true;
+		}
 	} while (n < sizeof(text) - 1);
 	return false;
 }
@@ -78,6 +108,7 @@ static void serve(void)
 			}
 		}
 		serve_reply(self->fd);
+		end_work(self);
 		if (request.close)
 			break;
 	}
@@ -115,7 +146,8 @@ int main(int argc, char **argv)
 	int listener = serve_listen(argv[1], true);
 	struct epoll_event events[64], event = {.events = EPOLLIN};
 
-	anywhere = !strcmp(argv[2], "anywhere");
+	says = !strcmp(argv[2], "said");
+	anywhere = says || !strcmp(argv[2], "anywhere");
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
 	for (;;) {
