@@ -6,20 +6,13 @@
  */
 #include <string.h>
 
+#include "shim/attribute_doubt.h"
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
 #include "shim/push.h"
 #include "shim/thread.h"
 
-#define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
-#define DOUBT_MAX 32
-#define PROOF 3
-#define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
-
 static const struct feed_context nobody;
-/* Trust is earned, else the first samples of a program of coroutines are wrong. */
-_Atomic uint32_t attribute_unproven = PROOF;
-struct attribution_batches attribution_batches;
 /* Written once, before there are threads. */
 static struct feed_context process_context;
 
@@ -46,15 +39,6 @@ static bool is_open(const struct thread *t, enum attribution_mode mode,
 	default:
 		return false;
 	}
-}
-
-/* The handler took a sample in the current stretch, and it waits for the stretch's end. */
-static bool is_waited_for(const struct thread *t)
-{
-	const struct span_copy *now = span_read(&t->span);
-
-	return now->flags & FEED_SAMPLE_OPEN &&
-	       atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == now->stretch;
 }
 
 static void tell_end(struct thread *t, uint64_t ended, const struct feed_context *owner)
@@ -95,133 +79,6 @@ void attribute_start(struct thread *t)
 		attribute_turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
 }
 
-static bool same(const struct feed_context *a, const struct feed_context *b)
-{
-	return a->request == b->request && a->flags == b->flags;
-}
-
-/*
- * Requests that take turns on one thread between its calls (coroutines, timers) cannot be told apart.
- * Four things show them: a stretch with samples, after a wait and before the next, in which no call
- * names anybody while several requests are unfinished; an answer out of such a stretch that comes more
- * than a turn after its request's head, where nothing in this turn has named or woken it; an answer to
- * another request than the one that was read last; and trace context on its way to a server that is
- * another's than the connection was lent to. As long as such stretches are more than a few,
- * and after each such answer until PROOF others have come as expected, no guess is made among several
- * requests.
- */
-static bool doubted(const struct thread *t, const struct feed_context *request)
-{
-	return !t->attribution.step &&
-	       (t->attribution.doubt ||
-		atomic_load_explicit(&attribute_unproven, memory_order_relaxed)) &&
-	       live_others(t->tid, request->request) > 0;
-}
-
-static void doubt_more(struct attribution *a)
-{
-	a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
-}
-
-static void note_unexplained(struct thread *t)
-{
-	struct attribution *a = &t->attribution;
-
-	if (a->mode == ATTRIBUTION_NONE && !a->called && is_waited_for(t) && live_count(t->tid) > 1)
-		doubt_more(a);
-}
-
-void attribute_misled(struct thread *t)
-{
-	/* Tasks share a pool's connections as they like. */
-	if (t->attribution.step)
-		return;
-	atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
-	doubt_more(&t->attribution);
-}
-
-/* Before an answer claims a stretch. */
-static void note_answer(struct thread *t, const struct feed_context *request)
-{
-	struct attribution *a = &t->attribution;
-	bool hidden = a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER;
-	bool other = a->mode == ATTRIBUTION_ACTIVE && !same(&a->request, request), late;
-	uint32_t turn, unproven;
-
-	if (a->step || !live_others(t->tid, request->request))
-		return;
-	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
-	       a->turn - turn > 1;
-	if (other || late) {
-		atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
-		if (is_waited_for(t))
-			doubt_more(a);
-		return;
-	}
-	/* One answer right behind another proves nothing. */
-	if (a->mode == ATTRIBUTION_AFTER && !is_waited_for(t))
-		return;
-	unproven = atomic_load_explicit(&attribute_unproven, memory_order_relaxed);
-	/* One of two that meet here may count for both. */
-	if (unproven)
-		atomic_compare_exchange_strong_explicit(&attribute_unproven, &unproven, unproven - 1,
-							memory_order_relaxed,
-							memory_order_relaxed);
-}
-
-static void note_explained(struct thread *t)
-{
-	if (t->attribution.doubt && is_waited_for(t))
-		t->attribution.doubt--;
-}
-
-static void note_batch(_Atomic uint32_t *count, _Atomic uint32_t *sampled, bool is_sampled)
-{
-	uint32_t n = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-
-	if (is_sampled)
-		atomic_fetch_add_explicit(sampled, 1, memory_order_relaxed);
-	if (n < BATCHES_MAX)
-		return;
-	atomic_store_explicit(count, n / 2, memory_order_relaxed);
-	atomic_store_explicit(sampled, atomic_load_explicit(sampled, memory_order_relaxed) / 2,
-			      memory_order_relaxed);
-}
-
-/* An answer begins: note whether work was sampled before the first of a turn, and between it and others. */
-static void note_order(struct thread *t, const struct feed_context *request)
-{
-	struct attribution_batches *b = &attribution_batches;
-	struct attribution *a = &t->attribution;
-
-	if (a->step)
-		return;
-	if (a->mode == ATTRIBUTION_NONE) {
-		note_batch(&b->firsts, &b->firsts_sampled, is_waited_for(t));
-		a->looked_ahead = a->turn;
-	} else if (a->mode == ATTRIBUTION_AFTER && a->looked_ahead == a->turn &&
-		   !same(&a->request, request)) {
-		note_batch(&b->nexts, &b->nexts_sampled, is_waited_for(t));
-	}
-}
-
-/* Answers come together, behind all of the work: sampled much less often between them than before. */
-static bool batched(const struct thread *t, const struct feed_context *request)
-{
-	const struct attribution_batches *b = &attribution_batches;
-	uint64_t firsts = atomic_load_explicit(&b->firsts, memory_order_relaxed);
-	uint64_t firsts_sampled = atomic_load_explicit(&b->firsts_sampled, memory_order_relaxed);
-	uint64_t nexts = atomic_load_explicit(&b->nexts, memory_order_relaxed);
-	uint64_t nexts_sampled = atomic_load_explicit(&b->nexts_sampled, memory_order_relaxed);
-
-	if (t->attribution.step || !live_others(t->tid, request->request))
-		return false;
-	/* Trust is earned here too. */
-	if (!nexts_sampled)
-		return nexts || t->attribution.several;
-	return nexts_sampled * 4 * firsts < firsts_sampled * nexts;
-}
-
 /* Whose the current stretch is when nothing claims it: what was known when it began. */
 struct feed_context attribute_inherited(const struct thread *t)
 {
@@ -232,9 +89,9 @@ struct feed_context attribute_inherited(const struct thread *t)
 	case ATTRIBUTION_LOST:
 		return nobody;
 	case ATTRIBUTION_ACTIVE:
-		return a->guess || doubted(t, &a->request) ? nobody : a->request;
+		return a->guess || doubt_is(t, &a->request) ? nobody : a->request;
 	case ATTRIBUTION_AFTER:
-		return doubted(t, &a->request) ? nobody : a->request;
+		return doubt_is(t, &a->request) ? nobody : a->request;
 	default:
 		return a->request;
 	}
@@ -247,12 +104,12 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
-		return doubted(t, request) || batched(t, request) ? nobody : *request;
+		return doubt_is(t, request) || doubt_batched(t, request) ? nobody : *request;
 	case ATTRIBUTION_AFTER:
-		return doubted(t, request) ? nobody : *request;
+		return doubt_is(t, request) ? nobody : *request;
 	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
-		return same(&a->request, request) ? *request : nobody;
+		return attribute_same(&a->request, request) ? *request : nobody;
 	case ATTRIBUTION_ACTIVE:
 		return attribute_inherited(t);
 	case ATTRIBUTION_TASK:
@@ -270,9 +127,9 @@ static void take_up(struct thread *t, const struct feed_context *request)
 	uint32_t since;
 
 	if (a->mode == ATTRIBUTION_SAID ||
-	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
+	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
 		return;
-	if (a->mode == ATTRIBUTION_SOLE && !same(&a->request, request))
+	if (a->mode == ATTRIBUTION_SOLE && !attribute_same(&a->request, request))
 		owner = nobody;
 	/* A request that begins only now cannot have taken a turn before. */
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
@@ -284,7 +141,7 @@ static void take_up(struct thread *t, const struct feed_context *request)
 
 void attribute_read(struct thread *t, const struct feed_context *request)
 {
-	t->attribution.guess &= !same(&t->attribution.request, request);
+	t->attribution.guess &= !attribute_same(&t->attribution.request, request);
 	take_up(t, request);
 }
 
@@ -325,13 +182,13 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 		return;
 	/* Later pieces of an answer prove nothing. */
 	if (begins) {
-		note_answer(t, request);
-		note_order(t, request);
+		doubt_answer(t, request);
+		doubt_order(t, request);
 	}
 	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
-		    !same(&a->request, request) && live_has(a->request.request);
+		    !attribute_same(&a->request, request) && live_has(a->request.request);
 	owner = claimed(t, request);
-	note_explained(t);
+	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_AFTER, request);
 }
@@ -352,11 +209,11 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, bo
 	struct feed_context owner;
 
 	if (a->mode == ATTRIBUTION_SAID ||
-	    (a->mode == ATTRIBUTION_ACTIVE && same(&a->request, request)))
+	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
 		return;
 	/* What followed an answer was its own, up to here. */
 	owner = a->mode == ATTRIBUTION_AFTER ? attribute_inherited(t) : claimed(t, request);
-	note_explained(t);
+	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 	suspect(t, guess);
@@ -381,11 +238,11 @@ static void park(struct thread *t)
 	struct feed_context owner = attribute_inherited(t), sole;
 	bool is_sole = live_sole(t->tid, &sole);
 
-	if (!is_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
+	if (!attribute_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
 		/* Nothing was known and nobody waits to hear: the stretch may as well go on. */
 		if (a->mode == ATTRIBUTION_NONE && !is_sole)
 			return;
-		if (a->mode == ATTRIBUTION_SOLE && is_sole && same(&a->request, &sole))
+		if (a->mode == ATTRIBUTION_SOLE && is_sole && attribute_same(&a->request, &sole))
 			return;
 	}
 	attribute_turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
@@ -395,7 +252,7 @@ void attribute_wait(struct thread *t)
 {
 	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
 		return;
-	note_unexplained(t);
+	doubt_unexplained(t);
 	t->attribution.turn++;
 	t->attribution.began[1] = t->attribution.began[0];
 	t->attribution.began[0] = live_newest();
@@ -408,7 +265,7 @@ void attribute_waited(struct thread *t)
 	struct feed_context owner = attribute_inherited(t);
 
 	/* What was sampled in the wait itself says nothing of what comes after. */
-	if (t->attribution.mode != ATTRIBUTION_SAID && !t->attribution.step && is_waited_for(t))
+	if (t->attribution.mode != ATTRIBUTION_SAID && !t->attribution.step && attribute_waited_for(t))
 		attribute_turn(t, &owner, t->attribution.mode, &t->attribution.request);
 }
 
@@ -436,21 +293,21 @@ void attribute_idle(struct thread *t)
 
 void attribute_tail(struct thread *t, bool reads)
 {
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
-	if (t->attribution.mode != ATTRIBUTION_AFTER || !is_waited_for(t))
+	if (t->attribution.mode != ATTRIBUTION_AFTER || !attribute_waited_for(t))
 		return;
 	if (reads)
-		note_explained(t);
-	turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
+		doubt_explained(t);
+	attribute_turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
 }
 
 void attribute_end(struct thread *t)
 {
-	struct feed_context owner = inherited(t);
+	struct feed_context owner = attribute_inherited(t);
 
 	if (t->attribution.mode != ATTRIBUTION_SAID)
-		turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+		attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
 }
 
 void attribute_lost(struct thread *t)
@@ -468,22 +325,6 @@ void attribute_handed(struct thread *t, const struct feed_context *request)
 		attribute_turn(t, &owner, ATTRIBUTION_HANDED, request);
 }
 
-const struct feed_context *attribute_known(const struct thread *t)
-{
-	const struct attribution *a = &t->attribution;
-
-	switch (a->mode) {
-	case ATTRIBUTION_ACTIVE:
-		return a->guess || doubted(t, &a->request) ? NULL : &a->request;
-	case ATTRIBUTION_SOLE:
-	case ATTRIBUTION_HANDED:
-	case ATTRIBUTION_SAID:
-		return &a->request;
-	default:
-		return NULL;
-	}
-}
-
 const struct feed_context *attribute_for_child(const struct thread *t)
 {
 	const struct feed_context *known = attribute_known(t);
@@ -492,41 +333,4 @@ const struct feed_context *attribute_for_child(const struct thread *t)
 	if (known)
 		return known;
 	return unknown ? unknown_owner() : &nobody;
-}
-
-const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
-{
-	const struct attribution *a = &t->attribution;
-
-	*guess = a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubted(t, &a->request));
-	return *guess ? &a->request : attribute_known(t);
-}
-
-bool attribute_enter(struct thread *t, const struct feed_context *request)
-{
-	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t);
-
-	if (a->depth >= ATTRIBUTION_DEPTH)
-		return false;
-	a->outer[a->depth].mode = a->mode;
-	a->outer[a->depth++].request = a->request;
-	attribute_turn(t, a->mode == ATTRIBUTION_TASK ? NULL : &owner, ATTRIBUTION_SAID, request);
-	return true;
-}
-
-void attribute_leave(struct thread *t)
-{
-	struct attribution *a = &t->attribution;
-	struct feed_context owner = a->request, request;
-	enum attribution_mode mode;
-
-	if (!a->depth)
-		return;
-	request = a->outer[--a->depth].request;
-	mode = a->outer[a->depth].mode;
-	/* Entered in a step that is over. */
-	if (mode == ATTRIBUTION_TASK && !a->step)
-		mode = ATTRIBUTION_NONE;
-	attribute_turn(t, &owner, mode, &request);
 }

@@ -7,6 +7,7 @@
 #define SPANPROF_SHIM_ATTRIBUTE_TURN_H
 
 #include "shim/attribute.h"
+#include "shim/thread.h"
 
 /*
  * End the current stretch in favour of owner and begin the next. owner NULL: that of the task's ticket,
@@ -21,5 +22,19 @@ uint64_t attribute_ticket(struct thread *thread);
 /* What waits for the task's next answer, if the thread is in such a step, was owner's, who is nobody
  * afterwards if that is not sure. */
 void attribute_settle(struct thread *thread, struct feed_context *owner);
+
+/* The handler took a sample in the current stretch, and it waits for the stretch's end. */
+static inline bool attribute_waited_for(const struct thread *t)
+{
+	const struct span_copy *now = span_read(&t->span);
+
+	return now->flags & FEED_SAMPLE_OPEN &&
+	       atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == now->stretch;
+}
+
+static inline bool attribute_same(const struct feed_context *a, const struct feed_context *b)
+{
+	return a->request == b->request && a->flags == b->flags;
+}
 
 #endif

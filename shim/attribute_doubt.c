@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_doubt.c - when the calls of a thread do not tell whose its work is. APP. What is noted is the
+ * thread's own, or the process's in relaxed counters that no decision of a moment hangs on.
+ */
+#include "shim/attribute_doubt.h"
+#include "shim/attribute_turn.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+#define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
+#define DOUBT_MAX 32
+#define PROOF 3
+#define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
+
+/* Trust is earned, else the first samples of a program of coroutines are wrong. */
+_Atomic uint32_t attribute_unproven = PROOF;
+struct attribution_batches attribution_batches;
+
+/*
+ * Requests that take turns on one thread between its calls (coroutines, timers) cannot be told apart.
+ * Four things show them: a stretch with samples, after a wait and before the next, in which no call
+ * names anybody while several requests are unfinished; an answer out of such a stretch that comes more
+ * than a turn after its request's head, where nothing in this turn has named or woken it; an answer to
+ * another request than the one that was read last; and trace context on its way to a server that is
+ * another's than the connection was lent to. As long as such stretches are more than a few,
+ * and after each such answer until PROOF others have come as expected, no guess is made among several
+ * requests.
+ */
+bool doubt_is(const struct thread *t, const struct feed_context *request)
+{
+	return !t->attribution.step &&
+	       (t->attribution.doubt ||
+		atomic_load_explicit(&attribute_unproven, memory_order_relaxed)) &&
+	       live_others(t->tid, request->request) > 0;
+}
+
+static void doubt_more(struct attribution *a)
+{
+	a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
+}
+
+void doubt_unexplained(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+
+	if (a->mode == ATTRIBUTION_NONE && !a->called && attribute_waited_for(t) && live_count(t->tid) > 1)
+		doubt_more(a);
+}
+
+void attribute_misled(struct thread *t)
+{
+	/* Tasks share a pool's connections as they like. */
+	if (t->attribution.step)
+		return;
+	atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
+	doubt_more(&t->attribution);
+}
+
+/* Before an answer claims a stretch. */
+void doubt_answer(struct thread *t, const struct feed_context *request)
+{
+	struct attribution *a = &t->attribution;
+	bool hidden = a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER;
+	bool other = a->mode == ATTRIBUTION_ACTIVE && !attribute_same(&a->request, request), late;
+	uint32_t turn, unproven;
+
+	if (a->step || !live_others(t->tid, request->request))
+		return;
+	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
+	       a->turn - turn > 1;
+	if (other || late) {
+		atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
+		if (attribute_waited_for(t))
+			doubt_more(a);
+		return;
+	}
+	/* One answer right behind another proves nothing. */
+	if (a->mode == ATTRIBUTION_AFTER && !attribute_waited_for(t))
+		return;
+	unproven = atomic_load_explicit(&attribute_unproven, memory_order_relaxed);
+	/* One of two that meet here may count for both. */
+	if (unproven)
+		atomic_compare_exchange_strong_explicit(&attribute_unproven, &unproven, unproven - 1,
+							memory_order_relaxed,
+							memory_order_relaxed);
+}
+
+void doubt_explained(struct thread *t)
+{
+	if (t->attribution.doubt && attribute_waited_for(t))
+		t->attribution.doubt--;
+}
+
+static void note_batch(_Atomic uint32_t *count, _Atomic uint32_t *sampled, bool is_sampled)
+{
+	uint32_t n = atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+
+	if (is_sampled)
+		atomic_fetch_add_explicit(sampled, 1, memory_order_relaxed);
+	if (n < BATCHES_MAX)
+		return;
+	atomic_store_explicit(count, n / 2, memory_order_relaxed);
+	atomic_store_explicit(sampled, atomic_load_explicit(sampled, memory_order_relaxed) / 2,
+			      memory_order_relaxed);
+}
+
+/* An answer begins: note whether work was sampled before the first of a turn, and between it and others. */
+void doubt_order(struct thread *t, const struct feed_context *request)
+{
+	struct attribution_batches *b = &attribution_batches;
+	struct attribution *a = &t->attribution;
+
+	if (a->step)
+		return;
+	if (a->mode == ATTRIBUTION_NONE) {
+		note_batch(&b->firsts, &b->firsts_sampled, attribute_waited_for(t));
+		a->looked_ahead = a->turn;
+	} else if (a->mode == ATTRIBUTION_AFTER && a->looked_ahead == a->turn &&
+		   !attribute_same(&a->request, request)) {
+		note_batch(&b->nexts, &b->nexts_sampled, attribute_waited_for(t));
+	}
+}
+
+/* Answers come together, behind all of the work: sampled much less often between them than before. */
+bool doubt_batched(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution_batches *b = &attribution_batches;
+	uint64_t firsts = atomic_load_explicit(&b->firsts, memory_order_relaxed);
+	uint64_t firsts_sampled = atomic_load_explicit(&b->firsts_sampled, memory_order_relaxed);
+	uint64_t nexts = atomic_load_explicit(&b->nexts, memory_order_relaxed);
+	uint64_t nexts_sampled = atomic_load_explicit(&b->nexts_sampled, memory_order_relaxed);
+
+	if (t->attribution.step || !live_others(t->tid, request->request))
+		return false;
+	/* Trust is earned here too. */
+	if (!nexts_sampled)
+		return nexts || t->attribution.several;
+	return nexts_sampled * 4 * firsts < firsts_sampled * nexts;
+}

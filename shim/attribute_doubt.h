@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_doubt.h - what speaks against taking a guess among several unfinished requests for true.
+ * Context: APP, the thread itself.
+ */
+#ifndef SPANPROF_SHIM_ATTRIBUTE_DOUBT_H
+#define SPANPROF_SHIM_ATTRIBUTE_DOUBT_H
+
+#include "shim/attribute.h"
+
+/* That request, rather than another of the thread's, is worked on. */
+bool doubt_is(const struct thread *thread, const struct feed_context *request);
+/* That all of what came before the first answer of a turn was for request. */
+bool doubt_batched(const struct thread *thread, const struct feed_context *request);
+
+/* The thread is about to wait; a stretch ends by a call that says whose it was; an answer to request
+ * begins, before it claims anything: the last for both. */
+void doubt_unexplained(struct thread *thread);
+void doubt_explained(struct thread *thread);
+void doubt_answer(struct thread *thread, const struct feed_context *request);
+void doubt_order(struct thread *thread, const struct feed_context *request);
+
+#endif

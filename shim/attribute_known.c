@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_known.c - what a thread is known to work on, for others that take it over; and what the
+ * program says itself. APP.
+ */
+#include "shim/attribute_doubt.h"
+#include "shim/attribute_turn.h"
+#include "shim/live.h"
+
+const struct feed_context *attribute_known(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	switch (a->mode) {
+	case ATTRIBUTION_ACTIVE:
+		return a->guess || doubt_is(t, &a->request) ? NULL : &a->request;
+	case ATTRIBUTION_SOLE:
+	case ATTRIBUTION_HANDED:
+	case ATTRIBUTION_SAID:
+		return &a->request;
+	default:
+		return NULL;
+	}
+}
+
+const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
+{
+	const struct attribution *a = &t->attribution;
+
+	*guess = a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubt_is(t, &a->request));
+	return *guess ? &a->request : attribute_known(t);
+}
+
+bool attribute_enter(struct thread *t, const struct feed_context *request)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = attribute_inherited(t);
+
+	if (a->depth >= ATTRIBUTION_DEPTH)
+		return false;
+	a->outer[a->depth].mode = a->mode;
+	a->outer[a->depth++].request = a->request;
+	attribute_turn(t, a->mode == ATTRIBUTION_TASK ? NULL : &owner, ATTRIBUTION_SAID, request);
+	return true;
+}
+
+void attribute_leave(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = a->request, request;
+	enum attribution_mode mode;
+
+	if (!a->depth)
+		return;
+	request = a->outer[--a->depth].request;
+	mode = a->outer[a->depth].mode;
+	/* Entered in a step that is over. */
+	if (mode == ATTRIBUTION_TASK && !a->step)
+		mode = ATTRIBUTION_NONE;
+	attribute_turn(t, &owner, mode, &request);
+}
