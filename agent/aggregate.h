@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * aggregate.h - the samples of one interval, summed: (stack, labels) to values, over all processes of
- * the service. Context: AGENT.
+ * the service. Bounded, whatever clients send: see the limits. Context: AGENT.
  */
 #ifndef SPANPROF_AGENT_AGGREGATE_H
 #define SPANPROF_AGENT_AGGREGATE_H
@@ -10,52 +10,61 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/names.h"
+#include "agent/series.h"
+#include "agent/stack.h"
 #include "shim/feed.h"
 
-/* Above this many distinct (stack, labels), further ones keep only their stack's total: no ids. */
-#define AGGREGATE_ENTRIES_MAX 200000 /* and above twice as many, new stacks are lost, and counted */
+/* Above this many distinct (stack, labels), further ones have no ids; above half as many again, no span
+ * name either; above twice as many they are lost. All are counted. */
+#define AGGREGATE_ENTRIES_MAX 200000
+/* Of distinct stacks; the time of further ones is kept without its frames. */
+#define AGGREGATE_STACK_BYTES (64UL << 20)
 
-struct module;
-
-/* One frame: an address in an object as linked. exact: not a return address. */
-struct frame {
-	struct module *module;
-	uint64_t vaddr;
-	bool exact;
+/* What an entry's samples are labelled with; all zero: nothing. No padding: compared as bytes. */
+struct entry_labels {
+	uint8_t trace_id[16]; /* all zero: none */
+	uint8_t span_id[8];   /* the same; never without a trace */
+	uint32_t name;	      /* aggregate_name() knows it; 0: none */
+	uint32_t reserved;
 };
-
-/* An immutable, shared call stack, leaf first. */
-struct stack {
-	unsigned references;
-	uint32_t hash;
-	uint32_t count;
-	bool truncated;
-	struct frame frames[];
-};
-
-/* A new stack with one reference, or NULL. */
-struct stack *stack_new(const struct frame *frames, size_t count, bool truncated);
-void stack_put(struct stack *stack);
 
 struct entry {
 	struct stack *stack;
-	struct feed_context context; /* flags: FEED_CONTEXT_IDS or 0; request is 0 */
-	uint64_t weight;	     /* sample periods */
+	struct entry_labels labels;
+	uint64_t weight; /* sample periods */
 	uint64_t nanoseconds;
+};
+
+struct aggregate_options {
+	size_t spans_max;   /* distinct; further ones keep their trace_id */
+	uint32_t names;	    /* enum feed_names */
+	const struct series *series; /* whose names find room in any case; or NULL */
+};
+
+/* Samples that lost something to a bound. */
+struct aggregate_folded {
+	uint64_t spans;	  /* kept their trace, not their span */
+	uint64_t ids;	  /* lost both */
+	uint64_t names;	  /* kept no name, or their method only */
+	uint64_t stacks;  /* kept no frames */
+	uint64_t samples; /* lost altogether */
 };
 
 struct aggregate;
 
-struct aggregate *aggregate_new(uint64_t start_unix_ns);
+struct aggregate *aggregate_new(uint64_t start_unix_ns, const struct aggregate_options *options);
 void aggregate_free(struct aggregate *a);
 /* Takes a reference of its own. Memory short: the sample is counted as lost. */
 void aggregate_add(struct aggregate *a, struct stack *stack, const struct feed_context *context,
 		   uint64_t weight, uint64_t nanoseconds);
+/* At the interval's end: which names stay is the series' to say, and what they make equal is summed. */
+void aggregate_choose_names(struct aggregate *a, struct series *series, uint64_t unix_ns);
 uint64_t aggregate_start(const struct aggregate *a);
 size_t aggregate_count(const struct aggregate *a);
 const struct entry *aggregate_entry(const struct aggregate *a, size_t i);
-/* Samples whose ids were folded away, and samples lost. */
-uint64_t aggregate_folded(const struct aggregate *a);
-uint64_t aggregate_lost(const struct aggregate *a);
+/* The entry's span name, or NULL. */
+const char *aggregate_name(const struct aggregate *a, const struct entry *e);
+const struct aggregate_folded *aggregate_folded(const struct aggregate *a);
 
 #endif

@@ -84,6 +84,10 @@ static void check_config(struct feed_config *config)
 		config->upload_interval_ms = 15000;
 	if (config->frames_max < 1 || config->frames_max > FEED_FRAMES_MAX)
 		config->frames_max = 128;
+	if (config->max_spans < 1 || config->max_spans > FEED_SPANS_MAX)
+		config->max_spans = 5000;
+	if (config->span_names > FEED_NAMES_OFF)
+		config->span_names = FEED_NAMES_OFF;
 }
 
 static const char *map_region(struct client *c)

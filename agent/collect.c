@@ -16,6 +16,8 @@
 
 struct collect {
 	uint64_t period_ns;
+	struct aggregate_options options;
+	struct series *series;
 	struct modules *modules;
 	struct tables *tables;
 	struct walk *walk;
@@ -55,20 +57,24 @@ static void settled(void *arg, struct stack *stack, const struct feed_context *c
 		note_span(c, context);
 }
 
-struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns)
+struct collect *collect_new(const struct feed_config *config, uint64_t unix_ns)
 {
 	struct collect *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	c->period_ns = period_ns;
+	c->period_ns = config->period_ns;
+	c->series = series_new();
+	c->options = (struct aggregate_options){.spans_max = config->max_spans,
+						.names = config->span_names,
+						.series = c->series};
 	c->stretches.settled = settled;
 	c->stretches.arg = c;
 	c->modules = modules_new();
 	c->walk = c->modules ? walk_new(c->modules) : NULL;
 	c->tables = tables_new();
-	c->aggregate = aggregate_new(unix_ns);
-	if (!c->walk || !c->tables || !c->aggregate) {
+	c->aggregate = aggregate_new(unix_ns, &c->options);
+	if (!c->walk || !c->tables || !c->aggregate || !c->series) {
 		collect_free(c);
 		return NULL;
 	}
@@ -92,6 +98,7 @@ void collect_free(struct collect *c)
 	if (!c)
 		return;
 	aggregate_free(c->aggregate);
+	series_free(c->series);
 	walk_free(c->walk);
 	oracle_free(c->oracle);
 	tables_free(c->tables);
@@ -156,13 +163,24 @@ void collect_expire(struct collect *c, struct client *client, uint64_t now_ns, u
 		stretch_expire(&c->stretches, &client->readers[i].stretches, now_ns, hold_ns);
 }
 
+static void add_folded(struct aggregate_folded *sum, const struct aggregate_folded *more)
+{
+	sum->spans += more->spans;
+	sum->ids += more->ids;
+	sum->names += more->names;
+	sum->stacks += more->stacks;
+	sum->samples += more->samples;
+}
+
 struct aggregate *collect_take(struct collect *c, uint64_t unix_ns)
 {
-	struct aggregate *next = aggregate_new(unix_ns), *taken = c->aggregate;
+	struct aggregate *next = aggregate_new(unix_ns, &c->options), *taken = c->aggregate;
 
 	if (!next)
 		return NULL;
 	c->aggregate = next;
+	aggregate_choose_names(taken, c->series, unix_ns);
+	add_folded(&c->totals.folded, aggregate_folded(taken));
 	return taken;
 }
 

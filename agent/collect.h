@@ -16,11 +16,13 @@ struct collect_totals {
 	uint64_t samples; /* periods */
 	uint64_t nanoseconds;
 	uint64_t spans; /* distinct, counted for the life of the agent up to a bound */
+	struct aggregate_folded folded; /* of the intervals that were taken */
 };
 
 struct collect;
 
-struct collect *collect_new(uint64_t period_ns, uint64_t unix_ns);
+/* Uses period_ns, max_spans and span_names. */
+struct collect *collect_new(const struct feed_config *config, uint64_t unix_ns);
 /* From now on walk every stack twice, and compare. */
 void collect_verify(struct collect *c);
 /* What came of that, into the log. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * counters.c - reads the counters of regions. AGENT. Regions come and go; what the log needs is whether
+ * counters.c - reads the counters of regions, and the agent's own. AGENT. Regions come and go; what the log needs is whether
  * something was ever lost and how often in the last look at each region.
  */
 #include "agent/counters.h"
@@ -48,4 +48,32 @@ void counters_say(void)
 		if (latest[i])
 			log_debug("most in one region: %llu %s", (unsigned long long)latest[i],
 				  texts[i]);
+}
+
+static void say_bound(bool *once, bool ordinary, uint64_t count, const char *what)
+{
+	if (!count)
+		return;
+	if (*once)
+		log_debug("%llu samples %s", (unsigned long long)count, what);
+	else if (ordinary)
+		log_info("%llu samples %s (said once)", (unsigned long long)count, what);
+	else
+		log_warn("%llu samples %s (said once)", (unsigned long long)count, what);
+	*once = true;
+}
+
+void counters_bounds(const struct aggregate_folded *folded)
+{
+	static bool spans, ids, names, stacks, samples;
+
+	say_bound(&spans, false, folded->spans,
+		  "kept their trace_id but no span_id: more spans in an upload than "
+		  "SPANPROF_MAX_SPANS");
+	/* Whoever is asked by strangers is asked for nonsense. */
+	say_bound(&names, true, folded->names,
+		  "have their method alone as span_name: more paths than are named");
+	say_bound(&ids, false, folded->ids, "without ids: memory bounds");
+	say_bound(&stacks, false, folded->stacks, "without their stack: memory bounds");
+	say_bound(&samples, false, folded->samples, "lost: memory bounds");
 }

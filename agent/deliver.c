@@ -214,10 +214,6 @@ void deliver_interval(struct deliver *d, struct aggregate *a, struct module *pro
 {
 	struct waiting w = {a, program, until_unix_ns};
 
-	if (aggregate_lost(a) || aggregate_folded(a))
-		log_warn("memory bounds: %llu samples lost, %llu kept without ids",
-			 (unsigned long long)aggregate_lost(a),
-			 (unsigned long long)aggregate_folded(a));
 	if (aggregate_count(a) == 0) {
 		aggregate_free(a);
 		return;

@@ -52,6 +52,14 @@ static void hex(char *to, const uint8_t *bytes, size_t n)
 	to[2 * n] = 0;
 }
 
+static bool is_set(const uint8_t *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id[i])
+			return true;
+	return false;
+}
+
 static uint64_t mapping_of(struct export *e, const struct module *m)
 {
 	struct known_mapping *mappings = e->mappings;
@@ -171,8 +179,10 @@ static int add_entry(struct export *e, const struct entry *entry)
 {
 	uint64_t locations[EXPORT_FRAMES_MAX + 1];
 	int64_t values[2] = {(int64_t)entry->weight, (int64_t)entry->nanoseconds};
+	const struct entry_labels *l = &entry->labels;
+	const char *name = aggregate_name(e->aggregate, entry);
 	char trace_id[33], span_id[17];
-	struct pprof_label labels[2];
+	struct pprof_label labels[3];
 	size_t n = 0, label_count = 0;
 
 	for (uint32_t i = 0; i < entry->stack->count && n < EXPORT_FRAMES_MAX; i++)
@@ -185,13 +195,16 @@ static int add_entry(struct export *e, const struct entry *entry)
 	for (size_t i = 0; i < n; i++)
 		if (!locations[i])
 			return -ENOMEM;
-	if (entry->context.flags & FEED_CONTEXT_IDS) {
-		hex(span_id, entry->context.span_id, 8);
+	if (is_set(l->span_id, sizeof(l->span_id))) {
+		hex(span_id, l->span_id, sizeof(l->span_id));
 		labels[label_count++] = (struct pprof_label){"span_id", span_id};
-		hex(trace_id, entry->context.trace_id, 16);
-		if (e->options->trace_ids)
-			labels[label_count++] = (struct pprof_label){"trace_id", trace_id};
 	}
+	if (is_set(l->trace_id, sizeof(l->trace_id)) && e->options->trace_ids) {
+		hex(trace_id, l->trace_id, sizeof(l->trace_id));
+		labels[label_count++] = (struct pprof_label){"trace_id", trace_id};
+	}
+	if (name)
+		labels[label_count++] = (struct pprof_label){"span_name", name};
 	return pprof_sample(e->profile, locations, n, values, labels, label_count);
 }
 

@@ -96,7 +96,7 @@ static bool start(struct agent *a, const struct joined *first)
 		log_warn("cannot write the log to %s: %s", a->config.log_file, strerror(-error));
 	symbol_configure(a->config.debug_path, a->config.shorten_templates);
 	debuginfod_configure(a->config.debuginfod);
-	a->collect = collect_new(a->config.period_ns, unix_ns);
+	a->collect = collect_new(&a->config, unix_ns);
 	a->deliver = deliver_new(&a->config);
 	if (!a->collect || !a->deliver) {
 		log_error("cannot start: out of memory, or nowhere to deliver to");
@@ -180,6 +180,7 @@ static void upload(struct agent *a, uint64_t now_ns, bool final)
 	}
 	counters_say();
 	done = collect_take(a->collect, unix_ns);
+	counters_bounds(&collect_totals(a->collect)->folded);
 	if (done)
 		deliver_interval(a->deliver, done, collect_program(a->collect), unix_ns);
 	a->next_upload_unix_ns =

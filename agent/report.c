@@ -45,9 +45,10 @@ void report_done(const char *path, const struct collect_totals *totals,
 
 	if (!path || !*path || strlen(path) >= REPORT_PATH_MAX)
 		return;
-	snprintf(line, sizeof(line), "samples=%llu cpu_ns=%llu spans=%llu files=%llu pushed=%llu failed=%llu\n",
+	snprintf(line, sizeof(line), "samples=%llu cpu_ns=%llu spans=%llu folded=%llu files=%llu pushed=%llu failed=%llu\n",
 		 (unsigned long long)totals->samples, (unsigned long long)totals->nanoseconds,
-		 (unsigned long long)totals->spans, (unsigned long long)delivered->files,
+		 (unsigned long long)totals->spans,
+		 (unsigned long long)totals->folded.spans, (unsigned long long)delivered->files,
 		 (unsigned long long)delivered->pushed, (unsigned long long)delivered->failed);
 	write_whole(path, line);
 }

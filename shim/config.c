@@ -20,6 +20,7 @@
 #define CONFIG_RATE_MIN 1
 #define CONFIG_RATE_MAX 1000
 #define CONFIG_FRAMES_DEFAULT 128
+#define CONFIG_SPANS_DEFAULT 5000
 #define CONFIG_UPLOAD_DEFAULT_MS 15000
 #define CONFIG_UPLOAD_MIN_MS 1000
 #define CONFIG_UPLOAD_MAX_MS 600000
@@ -79,6 +80,13 @@ static const char *read_switch(const char *value, void *field, size_t size)
 	return read_choice(value, field, names, "auto, on or off");
 }
 
+static const char *read_names(const char *value, void *field, size_t size)
+{
+	static const char *const names[] = {"route", "method", "off", NULL};
+
+	return read_choice(value, field, names, "route, method or off");
+}
+
 static bool whole_number(const char *value, unsigned long min, unsigned long max, uint32_t *out)
 {
 	char *end;
@@ -103,6 +111,14 @@ static const char *read_frames(const char *value, void *field, size_t size)
 
 	return whole_number(value, 1, FEED_FRAMES_MAX, field) ? NULL
 							      : "a whole number from 1 to 1024";
+}
+
+static const char *read_spans(const char *value, void *field, size_t size)
+{
+	_Static_assert(FEED_SPANS_MAX == 100000, "the text below says so");
+
+	return whole_number(value, 1, FEED_SPANS_MAX, field) ? NULL
+							     : "a whole number from 1 to 100000";
 }
 
 /* "15s", "1500ms", "1m", or seconds without a unit. */
@@ -224,6 +240,8 @@ static const struct setting {
 	{"SPANPROF_EXCLUDE", read_text, IN_CONFIG(exclude)},
 	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
 	{"SPANPROF_TRACE_ID_LABEL", read_switch, IN_FEED(trace_id_label)},
+	{"SPANPROF_SPAN_NAMES", read_names, IN_FEED(span_names)},
+	{"SPANPROF_MAX_SPANS", read_spans, IN_FEED(max_spans)},
 	{"SPANPROF_DEBUG_PATH", read_text, IN_FEED(debug_path)},
 	{"SPANPROF_DEBUGINFOD", read_bool, IN_FEED(debuginfod)},
 	{"SPANPROF_SHORTEN_TEMPLATES", read_bool, IN_FEED(shorten_templates)},
@@ -259,6 +277,7 @@ static void set_defaults(struct config *config)
 	config->enabled = 1;
 	config->sample_rate = CONFIG_RATE_DEFAULT;
 	config->feed->frames_max = CONFIG_FRAMES_DEFAULT;
+	config->feed->max_spans = CONFIG_SPANS_DEFAULT;
 	config->feed->log_level = FEED_LOG_WARN;
 	config->feed->upload_interval_ms = CONFIG_UPLOAD_DEFAULT_MS;
 	config->feed->exit_timeout_ms = CONFIG_EXIT_DEFAULT_MS;

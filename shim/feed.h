@@ -27,6 +27,7 @@
 #define FEED_RING_MIN (1U << 14)
 #define FEED_RING_MAX (1U << 22)
 #define FEED_FRAMES_MAX 1024U  /* program counters in one sample */
+#define FEED_SPANS_MAX 100000U /* the most that max_spans may be */
 #define FEED_STACK_MAX 65536U  /* bytes of copied stack in one sample */
 #define FEED_GONE UINT32_MAX   /* in up: the agent has left */
 #define FEED_ALIGN 8U          /* records start at multiples of it and have sizes that are */
@@ -62,6 +63,8 @@ struct feed_config {
 	uint32_t frames_max;         /* of one sample's stack, 1 to FEED_FRAMES_MAX */
 	uint32_t debuginfod;         /* whether debug files are fetched: 1 or 0 */
 	uint32_t verify_stacks;      /* copy every stack, for a second opinion: 1 or 0 */
+	uint32_t max_spans;          /* distinct, in one upload; 1 to FEED_SPANS_MAX */
+	uint32_t span_names;         /* enum feed_names */
 	char service[256];
 	char labels[2048]; /* "k=v,k=v", already checked: no '{', '}', and no ',' or '=' in keys */
 	char server[1024]; /* URL, or empty */
@@ -72,6 +75,7 @@ struct feed_config {
 
 enum feed_log_level { FEED_LOG_NONE, FEED_LOG_ERROR, FEED_LOG_WARN, FEED_LOG_INFO, FEED_LOG_DEBUG };
 enum feed_switch { FEED_AUTO, FEED_ON, FEED_OFF };
+enum feed_names { FEED_NAMES_ROUTE, FEED_NAMES_METHOD, FEED_NAMES_OFF };
 
 /* A message on the service's socket: who joins. The descriptors travel beside it. */
 struct feed_join {

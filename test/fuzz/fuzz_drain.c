@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct region r = {0};
 	int fd = make(&r), pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	struct collect *collect = collect_new(10000000, 1);
+	struct collect *collect = collect_new(&(struct feed_config){.period_ns = 10000000, .max_spans = 10}, 1);
 	struct client *c;
 	const char *why;
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,13 @@
 
 static struct aggregate *a;
 static const struct frame no_frames[1];
+/* More than any test has, where it is not about them. */
+static const struct aggregate_options options = {.spans_max = SIZE_MAX};
+static const uint8_t no_ids[16];
 
 static int setup(void **state)
 {
-	a = aggregate_new(1234);
+	a = aggregate_new(1234, &options);
 	return a ? 0 : -1;
 }
 
@@ -118,12 +122,11 @@ static void requests_without_ids_are_all_the_same(void **state)
 	aggregate_add(a, stack, &(struct feed_context){0}, 1, 1);
 	assert_int_equal(aggregate_count(a), 1);
 	assert_int_equal(aggregate_entry(a, 0)->weight, 3);
-	assert_int_equal(aggregate_entry(a, 0)->context.flags, 0);
+	assert_memory_equal(aggregate_entry(a, 0)->labels.trace_id, no_ids, 16);
 	aggregate_add(a, stack, &traced, 1, 1);
 	traced.request++;
 	aggregate_add(a, stack, &traced, 1, 1);
 	assert_int_equal(aggregate_count(a), 2);
-	assert_int_equal(aggregate_entry(a, 1)->context.request, 0);
 	stack_put(stack);
 }
 
@@ -139,13 +142,13 @@ static void growing_loses_and_doubles_nothing(void **state)
 		const struct entry *e = aggregate_entry(a, i);
 		uint64_t span;
 
-		memcpy(&span, e->context.span_id, sizeof(span));
+		memcpy(&span, e->labels.span_id, sizeof(span));
 		assert_int_equal(span, i + 1);
 		assert_int_equal(e->stack->frames[0].vaddr, 0x1000 + i % 100);
 		assert_int_equal(e->weight, 2 * (i + 1));
 	}
-	assert_int_equal(aggregate_lost(a), 0);
-	assert_int_equal(aggregate_folded(a), 0);
+	assert_memory_equal(aggregate_folded(a), &(struct aggregate_folded){0},
+			    sizeof(struct aggregate_folded));
 }
 
 static void a_stack_is_shared_by_its_entries_and_freed_with_the_last(void **state)
@@ -157,7 +160,7 @@ static void a_stack_is_shared_by_its_entries_and_freed_with_the_last(void **stat
 
 		aggregate_add(a, stack, &context, 1, 1);
 	}
-	assert_int_equal(stack->references, 11);
+	assert_int_equal(stack->references, 2);
 	aggregate_free(a);
 	assert_int_equal(stack->references, 1);
 	stack_put(stack);
@@ -175,18 +178,18 @@ static void above_the_bound_new_ids_fold_and_known_ones_do_not(void **state)
 		aggregate_add(a, stack, &context, 1, 1);
 	}
 	assert_int_equal(aggregate_count(a), AGGREGATE_ENTRIES_MAX);
-	assert_int_equal(aggregate_folded(a), 0);
+	assert_int_equal(aggregate_folded(a)->ids, 0);
 	for (uint64_t i = 1; i <= 1000; i++) {
 		context = context_of(AGGREGATE_ENTRIES_MAX + i);
 		aggregate_add(a, stack, &context, 3, 3);
 	}
 	assert_int_equal(aggregate_count(a), AGGREGATE_ENTRIES_MAX + 1);
-	assert_int_equal(aggregate_folded(a), 3000);
+	assert_int_equal(aggregate_folded(a)->ids, 3000);
 	assert_int_equal(aggregate_entry(a, AGGREGATE_ENTRIES_MAX)->weight, 3000);
-	assert_int_equal(aggregate_entry(a, AGGREGATE_ENTRIES_MAX)->context.flags, 0);
+	assert_memory_equal(aggregate_entry(a, AGGREGATE_ENTRIES_MAX)->labels.trace_id, no_ids, 16);
 	context = context_of(17);
 	aggregate_add(a, stack, &context, 4, 4);
-	assert_int_equal(aggregate_folded(a), 3000);
+	assert_int_equal(aggregate_folded(a)->ids, 3000);
 	assert_int_equal(aggregate_entry(a, 16)->weight, 5);
 	stack_put(stack);
 }
@@ -197,6 +200,138 @@ static void an_empty_stack_is_a_stack(void **state)
 	add(stack_new(no_frames, 0, true), 0, 1);
 	add(stack_new(no_frames, 0, false), 0, 1);
 	assert_int_equal(aggregate_count(a), 2);
+}
+
+/* Named tests have an aggregate of their own. */
+static struct aggregate *again(const struct aggregate_options *with)
+{
+	aggregate_free(a);
+	a = aggregate_new(1234, with);
+	assert_non_null(a);
+	return a;
+}
+
+static void above_their_bound_spans_keep_their_trace(void **state)
+{
+	struct stack *stack = stack_of(0x1000);
+	const struct entry *e;
+
+	again(&(struct aggregate_options){.spans_max = 3});
+	for (int round = 0; round < 2; round++)
+		for (uint64_t span = 1; span <= 5; span++) {
+			struct feed_context context = context_of(span);
+
+			aggregate_add(a, stack, &context, 1, 10);
+		}
+	stack_put(stack);
+	/* Three, and one for the trace that all are of. */
+	assert_int_equal(aggregate_count(a), 4);
+	assert_int_equal(aggregate_folded(a)->spans, 4);
+	assert_int_equal(aggregate_folded(a)->ids, 0);
+	e = aggregate_entry(a, 3);
+	assert_int_equal(e->weight, 4);
+	assert_memory_equal(e->labels.span_id, no_ids, 8);
+	assert_int_equal(e->labels.trace_id[0], 7);
+}
+
+static void add_path(struct stack *stack, uint64_t span, const char *method, const char *path,
+		     uint64_t weight)
+{
+	struct feed_context context = span ? context_of(span)
+					   : (struct feed_context){.flags = FEED_CONTEXT_REQUEST};
+
+	strcpy(context.method, method);
+	strcpy(context.target, path);
+	aggregate_add(a, stack, &context, weight, weight * 10);
+}
+
+static void requests_are_named_traced_or_not(void **state)
+{
+	struct stack *stack = stack_of(0x1000);
+	struct feed_context nobody = {.method = "GET", .target = "/stale"};
+
+	add_path(stack, 0, "GET", "/users/1", 1);
+	add_path(stack, 0, "GET", "/users/2", 1);
+	add_path(stack, 5, "GET", "/users/2", 1);
+	add_path(stack, 0, "", "", 1);
+	/* Without a flag the fields mean nothing. */
+	aggregate_add(a, stack, &nobody, 1, 10);
+	stack_put(stack);
+	assert_int_equal(aggregate_count(a), 3);
+	assert_string_equal(aggregate_name(a, aggregate_entry(a, 0)), "GET /users/{}");
+	assert_int_equal(aggregate_entry(a, 0)->weight, 2);
+	assert_string_equal(aggregate_name(a, aggregate_entry(a, 1)), "GET /users/{}");
+	assert_null(aggregate_name(a, aggregate_entry(a, 2)));
+	assert_int_equal(aggregate_entry(a, 2)->weight, 2);
+}
+
+static void names_are_as_long_as_was_asked_for(void **state)
+{
+	struct stack *stack = stack_of(0x1000);
+
+	again(&(struct aggregate_options){.names = FEED_NAMES_METHOD});
+	add_path(stack, 0, "GET", "/users", 1);
+	assert_string_equal(aggregate_name(a, aggregate_entry(a, 0)), "GET");
+	again(&(struct aggregate_options){.names = FEED_NAMES_OFF});
+	add_path(stack, 0, "GET", "/users", 1);
+	assert_null(aggregate_name(a, aggregate_entry(a, 0)));
+	stack_put(stack);
+}
+
+static void what_a_folded_name_makes_equal_is_summed(void **state)
+{
+	struct series *series = series_new();
+	struct stack *stack = stack_of(0x1000), *other = stack_of(0x2000);
+	char path[FEED_TARGET_SIZE];
+	uint64_t weight = 0, methods = 0;
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/p%c%c", 'a' + i % 26, 'a' + i / 26);
+		add_path(stack, 0, "GET", path, i < 200 ? 2 : 1);
+		add_path(other, 9, "GET", path, i < 200 ? 2 : 1);
+	}
+	assert_int_equal(aggregate_count(a), 600);
+	aggregate_choose_names(a, series, 1);
+	assert_int_equal(aggregate_count(a), 402);
+	assert_int_equal(aggregate_folded(a)->names, 200);
+	for (size_t i = 0; i < aggregate_count(a); i++) {
+		const struct entry *e = aggregate_entry(a, i);
+
+		weight += e->weight;
+		assert_int_equal(e->nanoseconds, 10 * e->weight);
+		if (strcmp(aggregate_name(a, e), "GET") == 0)
+			methods += e->weight;
+	}
+	assert_int_equal(weight, 1000);
+	assert_int_equal(methods, 200);
+	/* The table still finds what it holds. */
+	add_path(stack, 0, "GET", "/paa", 1);
+	assert_int_equal(aggregate_count(a), 402);
+	stack_put(stack);
+	stack_put(other);
+	series_free(series);
+}
+
+static void stacks_that_find_no_room_keep_their_time_and_labels(void **state)
+{
+	static struct frame frames[1000];
+	uint64_t weight = 0;
+
+	for (uint64_t i = 0; i < 4000; i++) {
+		frames[0] = frame(1, 0x1000 + i, true);
+		add(stack_new(frames, 1000, false), 7, 1);
+	}
+	assert_in_range(aggregate_folded(a)->stacks, 1000, 1500);
+	assert_int_equal(aggregate_folded(a)->samples, 0);
+	for (size_t i = 0; i < aggregate_count(a); i++) {
+		const struct entry *e = aggregate_entry(a, i);
+
+		weight += e->weight;
+		if (e->stack->count == 0)
+			assert_int_equal(e->weight, aggregate_folded(a)->stacks);
+		assert_int_equal(e->labels.trace_id[0], 7);
+	}
+	assert_int_equal(weight, 4000);
 }
 
 int main(void)
@@ -211,6 +346,11 @@ int main(void)
 	    TEST(a_stack_is_shared_by_its_entries_and_freed_with_the_last),
 	    TEST(above_the_bound_new_ids_fold_and_known_ones_do_not),
 	    TEST(an_empty_stack_is_a_stack),
+	    TEST(above_their_bound_spans_keep_their_trace),
+	    TEST(requests_are_named_traced_or_not),
+	    TEST(names_are_as_long_as_was_asked_for),
+	    TEST(what_a_folded_name_makes_equal_is_summed),
+	    TEST(stacks_that_find_no_room_keep_their_time_and_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,8 @@ static void texts_without_an_end_get_one_and_wild_numbers_a_default(void **state
 	assert_int_equal(c->config.period_ns, 10000000);
 	assert_int_equal(c->config.upload_interval_ms, 15000);
 	assert_int_equal(c->config.frames_max, 128);
+	assert_int_equal(c->config.max_spans, 5000);
+	assert_int_equal(c->config.span_names, FEED_NAMES_OFF);
 	client_free(c);
 }
 

@@ -25,7 +25,7 @@ static int setup(void **state)
 {
 	fixture_init(&f, 2);
 	client = fixture_client(&f);
-	collect = collect_new(PERIOD_NS, 77);
+	collect = collect_new(&(struct feed_config){.period_ns = PERIOD_NS, .max_spans = 5000}, 77);
 	fixture_ring(&f, &ring, 1);
 	now = 1000 * NSEC_PER_SEC;
 	return collect && client_update(client, now) == 1 ? 0 : -1;
@@ -85,7 +85,7 @@ static uint64_t weight_in(const struct aggregate *a, uint8_t id)
 		const struct entry *e = aggregate_entry(a, i);
 
 		assert_int_equal(e->nanoseconds, e->weight * PERIOD_NS);
-		if (memcmp(e->context.span_id, wanted.span_id, sizeof(wanted.span_id)) == 0)
+		if (memcmp(e->labels.span_id, wanted.span_id, sizeof(wanted.span_id)) == 0)
 			weight += e->weight;
 	}
 	return weight;

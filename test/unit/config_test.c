@@ -94,6 +94,8 @@ static void the_defaults_are_the_documented_ones(void **state)
 	assert_int_equal(reading->feed.period_ns, 10000000);
 	assert_int_equal(reading->feed.upload_interval_ms, 15000);
 	assert_int_equal(reading->feed.frames_max, 128);
+	assert_int_equal(reading->feed.max_spans, 5000);
+	assert_int_equal(reading->feed.span_names, FEED_NAMES_ROUTE);
 	assert_int_equal(reading->feed.exit_timeout_ms, 2000);
 	assert_int_equal(reading->feed.log_level, FEED_LOG_WARN);
 	assert_int_equal(reading->feed.trace_id_label, FEED_AUTO);
@@ -138,6 +140,11 @@ static void every_number_and_word_is_taken(void **state)
 	    {"SPANPROF_SAMPLE_RATE=1", OWN(sample_rate), 1},
 	    {"SPANPROF_SAMPLE_RATE=1000", OWN(sample_rate), 1000},
 	    {"SPANPROF_STACK_DEPTH=1", FEED(frames_max), 1},
+	    {"SPANPROF_MAX_SPANS=1", FEED(max_spans), 1},
+	    {"SPANPROF_MAX_SPANS=100000", FEED(max_spans), 100000},
+	    {"SPANPROF_SPAN_NAMES=route", FEED(span_names), FEED_NAMES_ROUTE},
+	    {"SPANPROF_SPAN_NAMES=Method", FEED(span_names), FEED_NAMES_METHOD},
+	    {"SPANPROF_SPAN_NAMES=off", FEED(span_names), FEED_NAMES_OFF},
 	    {"SPANPROF_STACK_DEPTH=1024", FEED(frames_max), 1024},
 	    {"SPANPROF_TRACE_ID_LABEL=on", FEED(trace_id_label), FEED_ON},
 	    {"SPANPROF_TRACE_ID_LABEL=off", FEED(trace_id_label), FEED_OFF},
@@ -186,6 +193,10 @@ static void a_bad_value_is_said_once_and_the_default_used(void **state)
 					  "SPANPROF_SAMPLE_RATE=5 ",
 					  "SPANPROF_SAMPLE_RATE=1e2",
 					  "SPANPROF_SAMPLE_RATE=18446744073709551716",
+					  "SPANPROF_MAX_SPANS=0",
+					  "SPANPROF_MAX_SPANS=100001",
+					  "SPANPROF_MAX_SPANS=many",
+					  "SPANPROF_SPAN_NAMES=path",
 					  "SPANPROF_STACK_DEPTH=0",
 					  "SPANPROF_STACK_DEPTH=1025",
 					  "SPANPROF_STACK_DEPTH=-1",

@@ -47,7 +47,7 @@ static int setup(void **state)
 	if (maps_read_fd(&maps, fd) != 0)
 		return -1;
 	close(fd);
-	a = aggregate_new(1700000000000000000);
+	a = aggregate_new(1700000000000000000, &(struct aggregate_options){.spans_max = 5000});
 	part_count = part_bytes = 0;
 	return 0;
 }
@@ -98,7 +98,7 @@ static int finish(struct encoder *e)
 
 static void a_profile_is_made_while_the_loop_goes_on(void **state)
 {
-	struct aggregate *next = aggregate_new(1700000001000000000);
+	struct aggregate *next = aggregate_new(1700000001000000000, &(struct aggregate_options){.spans_max = 5000});
 	struct encoder *e = encoder_new();
 	struct timespec pause = {.tv_nsec = 1000000};
 	unsigned turns = 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static int setup(void **state)
 	if (maps_read_fd(&maps, fd) != 0)
 		return -1;
 	close(fd);
-	a = aggregate_new(1700000000000000000);
+	a = aggregate_new(1700000000000000000, &(struct aggregate_options){.spans_max = 5000});
 	part_count = 0;
 	options = (struct export_options){.program = module_of((const void *)setup),
 					  .period_ns = 10000000,
@@ -349,10 +350,164 @@ static void many_frames_are_kept_from_the_leaf_on(void **state)
 			    "[truncated stack]");
 }
 
+/* The million: one client that varies what it sends. */
+enum { MILLION = 1000000, SPANS = 5000 };
+
+static void random_bytes(uint8_t *to, size_t n)
+{
+	static uint64_t seed = 88172645463325252ULL;
+
+	for (size_t i = 0; i < n; i++) {
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		to[i] = (uint8_t)(seed >> 24) | 1;
+	}
+}
+
+/* Paths that no rule of route.c takes for a value. */
+static void random_path(char *target)
+{
+	uint8_t letters[12];
+
+	random_bytes(letters, sizeof(letters));
+	*target++ = '/';
+	for (size_t i = 0; i < sizeof(letters); i++)
+		*target++ = (char)('a' + letters[i] % 26);
+	*target = '\0';
+}
+
+static void add_million(struct aggregate *to, bool ids, bool paths)
+{
+	struct frame frames[64];
+	uint64_t real = 0;
+
+	for (size_t i = 0; i < 64; i++)
+		frames[i] = frame_of((const char *)setup + i, i == 0);
+	for (uint32_t i = 0; i < MILLION; i++) {
+		struct feed_context context = {.flags = FEED_CONTEXT_REQUEST, .method = "GET",
+					       .target = "/shop/cart"};
+		/* As it comes from walk.c: a copy each time. */
+		struct stack *stack = stack_new(frames, 32 + i % 32, false);
+
+		if (ids) {
+			context.flags |= FEED_CONTEXT_IDS;
+			random_bytes(context.trace_id, sizeof(context.trace_id));
+			random_bytes(context.span_id, sizeof(context.span_id));
+		}
+		/* One request in ten is a real one. */
+		if (paths && i % 10)
+			random_path(context.target);
+		else
+			real++;
+		aggregate_add(to, stack, &context, 1, 10000000);
+		stack_put(stack);
+	}
+	assert_true(real >= MILLION / 10);
+}
+
+static uint64_t samples_named(const char *name)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < part_count; i++)
+		for (size_t k = 0; k < parts[i]->n_sample; k++)
+			for (size_t l = 0; l < parts[i]->sample[k]->n_label; l++)
+				if (!strcmp(text(parts[i], parts[i]->sample[k]->label[l]->str), name))
+					sum += (uint64_t)parts[i]->sample[k]->value[0];
+	return sum;
+}
+
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* Distinct values of a label over all parts. */
+static size_t distinct(const char *key)
+{
+	static const char *values[MILLION];
+	size_t n = 0, count = 0;
+
+	for (size_t i = 0; i < part_count; i++)
+		for (size_t k = 0; k < parts[i]->n_sample; k++)
+			for (size_t l = 0; l < parts[i]->sample[k]->n_label; l++)
+				if (!strcmp(text(parts[i], parts[i]->sample[k]->label[l]->key), key))
+					values[n++] = text(parts[i], parts[i]->sample[k]->label[l]->str);
+	qsort(values, n, sizeof(values[0]), by_text);
+	for (size_t i = 0; i < n; i++)
+		count += i == 0 || strcmp(values[i - 1], values[i]) != 0;
+	return count;
+}
+
+/* Exports what a million made of an aggregate, and says and bounds how much that is. */
+static void million(bool ids, bool paths)
+{
+	struct series *series = series_new();
+	struct aggregate_options bounds = {.spans_max = SPANS, .series = series};
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, largest = 0, memory;
+
+	aggregate_free(a);
+	a = aggregate_new(1700000000000000000, &bounds);
+	add_million(a, ids, paths);
+	/* Under sanitizers it is 0. */
+	memory = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+	aggregate_choose_names(a, series, 1700000000000000000);
+	options.samples_max = EXPORT_SERVER_SAMPLES;
+	options.bytes_max = EXPORT_SERVER_BYTES;
+	export_all();
+	for (size_t i = 0; i < part_count; i++) {
+		assert_sound(parts[i]);
+		assert_true(parts[i]->n_sample <= EXPORT_SERVER_SAMPLES);
+		largest = part_sizes[i] > largest ? part_sizes[i] : largest;
+	}
+	print_message("a million%s%s: %zu entries, %zu KiB, %zu parts, the largest %zu KiB; %zu spans, %zu "
+		      "traces, %zu names\n", ids ? " traces" : "", paths ? " paths" : "",
+		      aggregate_count(a), memory / 1024, part_count, largest / 1024,
+		      distinct("span_id"), distinct("trace_id"), distinct("span_name"));
+	assert_true(aggregate_count(a) <= 3 * AGGREGATE_ENTRIES_MAX / 2);
+	assert_true(memory < (size_t)32 << 20);
+	assert_true(largest < EXPORT_SERVER_BYTES + (64 << 10));
+	assert_int_equal(aggregate_folded(a)->samples, 0);
+	assert_int_equal(aggregate_folded(a)->stacks, 0);
+	assert_true(distinct("span_name") <= SERIES_MAX + 1);
+	series_free(series);
+}
+
+static void a_million_traceparents_stay_within_the_bounds(void **state)
+{
+	million(true, false);
+	assert_int_equal(distinct("span_id"), SPANS);
+	assert_int_equal(distinct("trace_id"), AGGREGATE_ENTRIES_MAX);
+	assert_int_equal(aggregate_folded(a)->spans, MILLION - SPANS);
+	assert_int_equal(aggregate_folded(a)->ids, MILLION - AGGREGATE_ENTRIES_MAX);
+	assert_int_equal(distinct("span_name"), 1);
+	assert_int_equal(samples_named("GET /shop/cart"), MILLION);
+}
+
+static void a_million_paths_stay_within_the_bounds(void **state)
+{
+	million(false, true);
+	assert_int_equal(distinct("span_name"), SERIES_MAX + 1);
+	assert_int_equal(samples_named("GET /shop/cart"), MILLION / 10);
+	/* Sums: whoever was not named is still there. */
+	assert_int_equal(samples_named("GET") + MILLION / 10 + SERIES_MAX - 1, MILLION);
+}
+
+static void a_million_of_both_stay_within_the_bounds(void **state)
+{
+	million(true, true);
+	assert_int_equal(distinct("span_id"), SPANS);
+	assert_int_equal(samples_named("GET /shop/cart"), MILLION / 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    TEST(a_million_traceparents_stay_within_the_bounds),
+	    TEST(a_million_paths_stay_within_the_bounds),
+	    TEST(a_million_of_both_stay_within_the_bounds),
 	    TEST(a_sample_comes_out_with_names_values_and_ids),
 	    TEST(the_program_is_the_first_mapping),
 	    TEST(trace_ids_can_be_left_out),

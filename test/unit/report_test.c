@@ -66,11 +66,11 @@ static void the_agents_number_is_there_from_the_start(void **state)
 
 static void the_last_line_holds_all_totals(void **state)
 {
-	struct collect_totals totals = {.samples = 1, .nanoseconds = UINT64_MAX, .spans = 3};
+	struct collect_totals totals = {.samples = 1, .nanoseconds = UINT64_MAX, .spans = 3, .folded.spans = 7};
 	struct deliver_totals delivered = {.files = 4, .pushed = 5, .failed = 6};
 
 	report_done(path, &totals, &delivered);
-	assert_string_equal(content(""), "samples=1 cpu_ns=18446744073709551615 spans=3 files=4 "
+	assert_string_equal(content(""), "samples=1 cpu_ns=18446744073709551615 spans=3 folded=7 files=4 "
 					 "pushed=5 failed=6\n");
 	totals.samples = 2;
 	report_done(path, &totals, &delivered);
