@@ -153,6 +153,21 @@ def test_a_heatmap_has_each_span_with_its_trace(two_traces, pyroscope_v2):
     check_totals({t: got[t.span_id, t.trace_id] for t in truth}, truth)
 
 
+def test_a_span_name_finds_its_own_work(two_traces, pyroscope_v2):
+    """A series label, as the language SDKs have it."""
+    truth, name = two_traces
+    client = pyroscope_v2.client
+    assert {"GET /sha1", "GET /md5"} <= client.label_values("span_name", selector(service_name=name))
+    graphs = {t: client.merge_stacktraces(selector(service_name=name, span_name=f"GET /{what}"))
+              for t, what in ((HEAVY, "sha1"), (LIGHT, "md5"))}
+    has_only(graphs[HEAVY], "sha1", "md5")
+    has_only(graphs[LIGHT], "md5", "sha1")
+    check_totals({t: g.total for t, g in graphs.items()}, truth)
+    both = client.merge_stacktraces(selector(service_name=name, span_name="GET /md5"),
+                                    trace_ids=[LIGHT.trace_id])
+    assert near(both.total, truth[LIGHT])
+
+
 def test_ids_are_no_series_labels(two_traces, pyroscope_v2):
     _, name = two_traces
     names = pyroscope_v2.client.label_names(selector(service_name=name))
