@@ -6,7 +6,8 @@
 # make attribution what share of samples is labelled right, program by program (ATTRIBUTION=quick: one load each)
 # make demo       the main job on nginx, hottest functions per span printed
 # make bench      costs, as ratios within one run
-# make fuzz       every fuzz target for FUZZ_SECONDS each (needs clang)
+# make fuzz       every fuzz target, or those of FUZZ="ehframe module", for FUZZ_SECONDS of CPU each (needs clang);
+#                 fuzz-keep adds to test/fuzz/corpus what was found since, fuzz-replay runs that once
 # make cross-check  what can be checked of aarch64 on another machine (needs its compiler and qemu-user)
 # make install    PREFIX (default /usr/local), DESTDIR
 # Options: CC=clang, CC=aarch64-linux-gnu-gcc (with PKG_CONFIG for the agent's libraries), V=1, WERROR=1, SAN=address,undefined or SAN=thread (unit tests and agent only)
@@ -74,6 +75,7 @@ libpprof  := $(B)/libpprof.a
 unit_src  := $(sort $(wildcard test/unit/*_test.c))
 unit_bin  := $(unit_src:test/unit/%.c=$(B)/unit/%)
 fuzz_src  := $(sort $(wildcard test/fuzz/fuzz_*.c))
+FUZZ      ?= $(fuzz_src:test/fuzz/fuzz_%.c=%)
 prog_src  := $(sort $(wildcard test/programs/*.c))
 prog_bin  := $(prog_src:test/programs/%.c=$(B)/programs/%)
 
@@ -157,17 +159,16 @@ $(B)/unit/%: test/unit/%.c $(libcore) $(libagent) $(libpprof)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -MF $@.d -o $@ $< $(libagent) $(libpprof) $(libcore) $(AGENT_LIBS) -lcmocka -lpthread
 
-$(B)/fuzz/%: test/fuzz/%.c $(shim_src) $(agent_src) $(pprof_src)
+# Fuzz targets, and the objects that they link, are built with the coverage that leads the fuzzer.
+$(B)/fuzz/%: test/fuzz/%.c $(libcore) $(libagent) $(libpprof)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined fuzz-libs >/dev/null
-	$(Q)clang $(BASE) -MF $@.d -fsanitize=fuzzer,address,undefined $(shell $(PKG_CONFIG) --cflags $(AGENT_PKGS)) -o $@ $< \
-		build-address-undefined-clang/libagent.a build-address-undefined-clang/libpprof.a \
-		build-address-undefined-clang/libcore.a $(AGENT_LIBS) $(fuzz_libs_$*)
+	$(Q)$(CC) $(AGENT_CFLAGS) -fsanitize=fuzzer -MF $@.d -o $@ $< $(libagent) $(libpprof) $(libcore) \
+		$(AGENT_LIBS) $(fuzz_libs_$*)
 # The library's own server is the oracle.
 fuzz_libs_fuzz_http2 := -lnghttp2
-.PHONY: fuzz-libs
-fuzz-libs: $(libcore) $(libagent) $(libpprof)
+fuzz-targets: $(FUZZ:%=$(B)/fuzz/fuzz_%)
+.PHONY: fuzz-targets fuzz-replay fuzz-keep
 
 # Small hosts, each a hazard. They are hosts: no spanprof code, plain flags.
 $(B)/programs/%: test/programs/%.c
@@ -252,17 +253,14 @@ integration: all programs attribution-programs
 test: all check
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined unit
 	$(Q)$(MAKE) --no-print-directory SAN=thread unit
+	$(Q)$(MAKE) --no-print-directory fuzz-replay
 	$(Q)$(MAKE) --no-print-directory cross-check
 	$(Q)$(MAKE) --no-print-directory integration
 
 FUZZ_SECONDS ?= 30
-fuzz: $(fuzz_src:test/fuzz/%.c=$(B)/fuzz/%)
-	$(Q)for t in $^; do name=$$(basename $$t); mkdir -p $(B)/fuzz/corpus-$$name; \
-		echo "== $$name"; \
-		$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-			$(B)/fuzz/corpus-$$name $$( [ -d test/fuzz/corpus/$$name ] && echo test/fuzz/corpus/$$name ) \
-			> $(B)/fuzz/$$name.log 2>&1 || { tail -40 $(B)/fuzz/$$name.log; exit 1; }; \
-		grep -E 'stat::number_of_executed_units' $(B)/fuzz/$$name.log; done
+fuzz fuzz-replay fuzz-keep: fuzz%:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=$(FUZZ_SAN) fuzz-targets
+	$(Q)$(PYTHON) test/fuzz/run.py $(or $(*:-%=%),fuzz) --seconds $(FUZZ_SECONDS) $(FUZZ:%=build-fuzz/fuzz/fuzz_%)
 
 demo: all
 	$(Q)scripts/demo
