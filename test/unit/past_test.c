@@ -294,8 +294,7 @@ static void take_sample(void *arg, const struct drained_sample *sample, struct r
 	samples++;
 }
 
-static void take_stretch(void *arg, uint64_t stretch, const struct feed_context *owner,
-			 struct ring_reader *reader)
+static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_reader *reader)
 {
 }
 
