@@ -28,6 +28,12 @@ comma := ,
 variant := $(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(filter aarch64-%,$(notdir $(CC))),-aarch64)
 B := build$(variant)
 
+# What fuzz targets link has a build of its own, with the counters that lead the fuzzer.
+FUZZ_SAN := fuzzer-no-link,address,undefined
+ifeq ($(SAN),$(FUZZ_SAN))
+B := build-fuzz
+endif
+
 ifneq ($(V),1)
 Q := @
 say = @printf '  %-6s %s\n' $(1) $(2)
@@ -159,7 +165,6 @@ $(B)/unit/%: test/unit/%.c $(libcore) $(libagent) $(libpprof)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(AGENT_CFLAGS) -I$(B) -MF $@.d -o $@ $< $(libagent) $(libpprof) $(libcore) $(AGENT_LIBS) -lcmocka -lpthread
 
-# Fuzz targets, and the objects that they link, are built with the coverage that leads the fuzzer.
 $(B)/fuzz/%: test/fuzz/%.c $(libcore) $(libagent) $(libpprof)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)

@@ -20,10 +20,11 @@ import time
 from pathlib import Path
 
 KEPT = Path(__file__).resolve().parent / "corpus"
-KEPT_FILES = 200
+# What libFuzzer found, which has a hash for a name; seeds are not counted.
+KEPT_FILES = 100
 KEPT_BYTES = 64 << 10
 KEPT_FILE_BYTES = 8 << 10
-LIMITS = ["-timeout=25", "-rss_limit_mb=2048", "-detect_leaks=1"]
+LIMITS = ["-timeout=25", "-report_slow_units=25", "-rss_limit_mb=2048", "-detect_leaks=1"]
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -51,8 +52,9 @@ def corpora(target):
 def fuzz_one(target, seconds, extra):
     """Returns (CPU seconds, exit status, path of the log)."""
     log = target.parent / f"{target.name}.log"
-    command = [target, *LIMITS, "-print_final_stats=1", f"-artifact_prefix={target.parent}/found-{target.name}-",
-               *extra, *corpora(target)]
+    # The target's own clock is for the case that this script is killed.
+    command = [target, *LIMITS, "-print_final_stats=1", f"-max_total_time={int(seconds * 20 + 60)}",
+               f"-artifact_prefix={target.parent}/found-{target.name}-", *extra, *corpora(target)]
     with log.open("wb") as out:
         child = subprocess.Popen(command, stdout=out, stderr=out, env=environment())
         asked = False
@@ -83,8 +85,9 @@ def fuzz(targets, seconds, extra):
     print("| target | CPU s | executions | coverage | features | inputs | findings |\n"
           "| --- | ---: | ---: | ---: | ---: | ---: | --- |", flush=True)
     for target in targets:
+        before = set(target.parent.glob(f"found-{target.name}-*"))
         cpu, status, log = fuzz_one(target, seconds, extra)
-        found = sorted(path.name for path in target.parent.glob(f"found-{target.name}-*"))
+        found = sorted(path.name for path in set(target.parent.glob(f"found-{target.name}-*")) - before)
         executions, cov, ft, inputs = numbers(log)
         print(f"| {target.name} | {cpu:.0f} | {executions} | {cov} | {ft} | {inputs} | "
               f"{', '.join(found) or ('none' if not status else f'status {status}')} |", flush=True)
@@ -110,30 +113,41 @@ def replay(targets):
     return failed
 
 
+def gains(target, first, second):
+    """How much code each file reaches that those of the first directory and smaller ones do not. How often
+    is not counted."""
+    with tempfile.TemporaryDirectory() as scratch:
+        control = Path(scratch) / "control"
+        (Path(scratch) / "merged").mkdir()
+        subprocess.run([target, *LIMITS, "-merge=1", "-use_counters=0", f"-merge_control_file={control}",
+                        Path(scratch) / "merged", first, second], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, env=environment(), timeout=1800, check=True)
+        lines = control.read_text().splitlines()
+    names = lines[2:2 + int(lines[0])]
+    return {Path(names[int(words[1])]): len(words) - 2
+            for words in map(str.split, lines[2 + len(names):]) if words[0] == "FT" and len(words) > 2}
+
+
 def keep(targets):
-    """Found files are smallest first, and only what reaches new code; how often it does is not counted."""
     for target in targets:
         kept = KEPT / target.name
         kept.mkdir(parents=True, exist_ok=True)
-        before = {path.name for path in kept.iterdir()}
-        with tempfile.TemporaryDirectory() as merged:
-            for path in kept.iterdir():
-                shutil.copy(path, merged)
-            subprocess.run([target, *LIMITS, "-merge=1", "-use_counters=0", merged,
-                            target.parent / f"corpus-{target.name}"], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, env=environment(), timeout=1800, check=True)
-            new = sorted((path for path in Path(merged).iterdir() if path.name not in before),
-                         key=lambda path: (path.stat().st_size, path.name))
-            room = KEPT_BYTES - sum(path.stat().st_size for path in kept.iterdir())
-            added = 0
-            for path in new[:max(0, KEPT_FILES - len(before))]:
-                size = path.stat().st_size
-                if size > KEPT_FILE_BYTES or size > room:
-                    continue
+        grown = corpora(target)[0]
+        before = [path for path in kept.iterdir() if re.fullmatch("[0-9a-f]{40}", path.name)]
+        room = KEPT_BYTES - sum(path.stat().st_size for path in before)
+        found = gains(target, kept, grown)
+        # Most for what they take of both bounds.
+        new = sorted((path for path in found if path.parent == grown),
+                     key=lambda path: -found[path] / (path.stat().st_size + KEPT_BYTES / KEPT_FILES))
+        added = 0
+        for path in new:
+            size = path.stat().st_size
+            if size <= min(room, KEPT_FILE_BYTES) and len(before) + added < KEPT_FILES:
                 shutil.copy(path, kept)
                 room -= size
                 added += 1
-        print(f"== {target.name}: {len(before)} inputs kept before, {added} of {len(new)} new ones added", flush=True)
+        print(f"== {target.name}: {len(before)} found inputs were kept, {added} of {len(new)} new ones are added",
+              flush=True)
     return []
 
 
