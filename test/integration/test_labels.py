@@ -42,11 +42,10 @@ def is_listening(port):
 def server(name, log, **rest):
     """A profiled flood server: (process, port)."""
     port = servers.free_ports(["flood"])["flood"]
-    start = nginxhost.preloaded(name, SPANPROF_START="eager", SPANPROF_LOG_LEVEL="info", **rest)
-    with log.open("wb") as out:
-        process = subprocess.Popen([FLOOD, "serve", str(port)], env={**os.environ, **start.env},
-                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                   preexec_fn=servers.die_with_parent)
+    start = nginxhost.preloaded(name, SPANPROF_START="eager", SPANPROF_LOG_LEVEL="info",
+                                SPANPROF_LOG_FILE=str(log), **rest)
+    process = subprocess.Popen([FLOOD, "serve", str(port)], env={**os.environ, **start.env},
+                               stdin=subprocess.DEVNULL, preexec_fn=servers.die_with_parent)
     try:
         nginxhost.until(lambda: is_listening(port), 10, "the server listens")
         yield process, port
