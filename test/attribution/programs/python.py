@@ -85,6 +85,9 @@ class Yield(Streams):
 
 class Shared(Streams):
     """With the interpreter in a shared library."""
+    recall = 0.97
+    exception = "a connection's later requests are believed only once some tasks were seen to be woken by " \
+        "theirs: the first few answers of the process have no ids"
     name, shape = "asyncio streams, libpython", "as above; the interpreter is a shared library"
 
     @classmethod
@@ -96,6 +99,7 @@ class Shared(Streams):
 
 
 class SharedTls(Shared, StreamsTls):
+    pending = ""
     name, shape = "asyncio https, libpython", "TLS over memory buffers; a shared library likewise"
 
 
@@ -108,6 +112,7 @@ class SharedYield(Shared):
 
 
 class SharedJobs(Shared):
+    recall, exception = 0.99, ""
     name, shape = "asyncio tasks, libpython", "a task a request, that burns on after its answer; likewise"
     options = ("tasks",)
 
@@ -123,6 +128,7 @@ class SharedTail(Shared):
 
 
 class SharedQueue(Shared):
+    recall, exception = 0.99, ""
     name, shape = "asyncio queue, libpython", "eight tasks that take requests off a queue; likewise"
     options = ("queue",)
 
