@@ -62,6 +62,8 @@ def test_a_label_names_the_request_that_the_stack_names(kind, build):  # noqa: F
     assert score.samples >= ENOUGH
     assert abs(outcome.coverage - 1) < kind.tolerance
     if kind.recall:
-        assert score.precision is not None
-    assert score.precision is None or score.precision >= kind.precision
+        assert score.precision is not None and score.precision >= kind.precision
+    else:
+        # Of what is left unlabelled, a sample or two say nothing; of all work, hardly any is wrong.
+        assert score.wrong + score.stray <= 0.005 * score.burnt
     assert score.recall is None or score.recall >= kind.recall

@@ -89,7 +89,6 @@ class Prefork(Apache):
 
 
 class Https(Event):
-    pending = "TLS"
     name, shape, protocol = "Apache https", "event, TLS", "https"
     modules = ("socache_shmcb", "ssl")
     more = """
@@ -104,6 +103,7 @@ SSLCertificateKeyFile {dir}/key.pem
 
 
 class H2(Https):
+    recall, exception = 0, "a pool takes streams off its queue without a call: left unlabelled"
     name, shape, protocol, streams = "Apache h2", "h2 workers woken by the connection's thread", "h2", 4
     modules = ("socache_shmcb", "ssl", "http2")
     more = Https.more + "Protocols h2 http/1.1\n"

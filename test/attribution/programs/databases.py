@@ -13,7 +13,6 @@ FUNCTION = str(BUILT / "burn_pg.so")
 
 
 class Postgres(Program):
-    pending = "contexts in statements"
     name, shape, protocol = "PostgreSQL", "a process a connection, comment in a simple query", "pg"
     needs = (f"{BIN}/postgres", f"{BIN}/initdb", FUNCTION)
     quit = signal.SIGINT  # fast
@@ -67,7 +66,6 @@ class Sleeps(Postgres):
 class Mariadb(Program):
     name, shape, protocol = "MariaDB", "a thread a connection, comment in a query", "mariadb"
     needs = ("mariadbd", "mariadb-install-db")
-    pending = "contexts in statements"
     handling = "one-thread-per-connection"
     most = 64
 

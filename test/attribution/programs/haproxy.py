@@ -43,7 +43,9 @@ end)
 
 
 class Haproxy(Program):
-    pending = "requests that interleave"
+    recall = 0
+    exception = "it reads all heads of a turn before it works on any, and its Lua services take turns without a " \
+        "call: detected, and left unlabelled"
     name, shape = "HAProxy", "event loop of two threads, Lua service"
     needs = ("haproxy",)
     threads = 2

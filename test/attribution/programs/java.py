@@ -39,7 +39,7 @@ class Java(Program):
 
 
 class Inner(Java):
-    pending = "a pool's thread"
+    recall, exception = 0, "a busy pool takes jobs off its queue without a call: left unlabelled"
     name, shape, kind = "Java inner pool", "work in another pool's thread, awaited", "inner"
 
 

@@ -101,7 +101,7 @@ class Static(Nginx):
 
 
 class Timers(Nginx):
-    pending = "requests that interleave"
+    recall, exception = 0, "requests take turns without a call: detected, and left unlabelled"
     name, shape = "nginx timers", "burn, sleep 5 ms, burn: requests interleave on a worker"
     locations = """location = /burn { content_by_lua_block {
         burn(0.5) ngx.sleep(0.005) burn(0.5) ngx.say("done") } }"""
@@ -114,7 +114,6 @@ class Body(Nginx):
 
 
 class Proxy(Nginx):
-    pending = "a fresh upstream"
     name, shape = "nginx proxy", "before and after a pooled upstream, which burns too"
     http = "upstream back { server 127.0.0.1:{upstream}; keepalive 32; }"
     locations = """location = /burn {
@@ -140,7 +139,6 @@ class ProxyFresh(Proxy):
 
 class Cosocket(Proxy):
     name, shape = "nginx Lua sockets", "Lua asks another nginx over a socket of its own, kept or not"
-    pending = "a fresh upstream"
     locations = """location = /burn { content_by_lua_block {
         burn(0.3)
         local socket = ngx.socket.tcp()
@@ -158,7 +156,6 @@ class Cosocket(Proxy):
 
 
 class Https(Nginx):
-    pending = "TLS"
     name, shape, protocol = "nginx https", "event loop, TLS", "https"
     listen, server = "ssl", TLS
 
@@ -172,7 +169,8 @@ class H2(Https):
 
 
 class H2c(Nginx):
-    pending = "HTTP/2"
+    recall = 0.97
+    exception = "a new process believes no guess among several requests before some answers came as expected"
     name, shape, protocol, streams = "nginx h2c", "event loop, 4 streams a connection", "h2c", 4
     listen = "http2"
 

@@ -29,17 +29,18 @@ class Pool(Node):
 
 
 class Timer(Node):
-    pending = "requests that interleave"
+    recall, exception = 0, "requests take turns without a call: detected, and left unlabelled"
     name, shape, kind = "Node timers", "requests that interleave by timers", "timer"
 
 
 class Immediate(Node):
-    pending = "requests that interleave"
+    recall, exception = 0, "requests take turns without a call: detected, and left unlabelled"
     name, shape, kind = "Node setImmediate", "requests that interleave between calls", "immediate"
 
 
 class Proxy(Node):
-    pending = "a fresh upstream"
+    recall = 0.85
+    exception = "answers of the other Node that wake several requests in one turn are not always told apart"
     name, shape, kind = "Node proxy", "work before and after another Node's answer, which works too", "proxy"
 
     def prepare(self):
@@ -64,7 +65,7 @@ class Https(Node):
 class H2c(Node):
     name, shape, kind, protocol = "Node h2c", "event loop, 4 streams a connection", "h2c", "h2c"
     streams = 4
-    pending = "HTTP/2"
+    recall, exception = 0, "the answers of several streams go out in one write: left unlabelled"
 
 
 PROGRAMS = [Node, File, Pool, Timer, Immediate, Proxy, Https, H2c]

@@ -31,7 +31,6 @@ $ffi = FFI::cdef("void burn(unsigned n, unsigned us);", "{dir}/libburn.so");
 
 
 class Fpm(nginx.Nginx):
-    pending = "FastCGI"
     name, shape = "PHP-FPM", "FastCGI from nginx, a process a request"
     needs = (FPM, *nginx.Nginx.needs)
     keep = ""

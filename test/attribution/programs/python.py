@@ -33,7 +33,6 @@ class Threads(Python):
 
 
 class ThreadsTls(Threads):
-    pending = "TLS"
     name, shape, protocol = "Python http.server https", "a thread a connection, TLS", "https"
 
     def prepare(self):
@@ -60,7 +59,6 @@ class Streams(Python):
 
 
 class StreamsTls(Streams):
-    pending = "TLS"
     name, shape, protocol = "asyncio https", "event loop, TLS over memory buffers", "https"
 
     def prepare(self):
@@ -99,7 +97,6 @@ class Shared(Streams):
 
 
 class SharedTls(Shared, StreamsTls):
-    pending = ""
     name, shape = "asyncio https, libpython", "TLS over memory buffers; a shared library likewise"
 
 
@@ -134,7 +131,7 @@ class SharedQueue(Shared):
 
 
 class Executor(Streams):
-    pending = "a pool's thread"
+    recall, exception = 0, "a pool takes jobs off its queue without a call: left unlabelled"
     name, shape, options = "asyncio executor", "work in a pool's thread", ("executor",)
 
 
@@ -168,7 +165,6 @@ class Uwsgi(Python):
 
 
 class UwsgiRouter(Uwsgi):
-    pending = "the uwsgi protocol"
     name, shape = "uWSGI router", "an HTTP router process before workers of four threads"
     options, plugins, threads = ("--http",), "python3,http", 4
 

@@ -42,9 +42,8 @@ PROGRAMS = [
           "shape_pool", "connections"),
     shape("pool of jobs", "the loop reads, workers work and write", "shape_pool", "jobs"),
     shape("pool, returned", "the loop reads and writes, workers only work", "shape_pool", "returned",
-          pending="a pool's thread"),
-    shape("passed descriptors", "accepted in one process, passed by SCM_RIGHTS", "shape_passed",
-          pending="passed descriptors"),
+          recall=0, exception="a pool takes jobs off its queue without a call: left unlabelled"),
+    shape("passed descriptors", "accepted in one process, passed by SCM_RIGHTS", "shape_passed"),
     shape("coroutines", "swapcontext where a call would block", "shape_coroutines", "calls"),
     shape("coroutines, anywhere", "swapcontext also amid work", "shape_coroutines", "anywhere",
           recall=0, exception="swapcontext makes no call, so requests that interleave between calls are "
@@ -64,5 +63,6 @@ PROGRAMS = [
     shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
           exception="io_uring makes no call that could be seen, so nothing is labelled"),
     shape("libnghttp2", "a thread a connection, 4 streams worked on in turn", "shape_h2",
-          protocol="h2c", streams=4, pending="HTTP/2"),
+          protocol="h2c", streams=4, recall=0,
+          exception="all streams of a read are worked on before any is answered: left unlabelled"),
 ]
