@@ -80,7 +80,7 @@ class Program:
     def spawn(self, argv, profiled=True, env=None, user=None):
         variables = self.room.environment(
             profiled, SPANPROF_SAMPLE_RATE=str(RATE), PYROSCOPE_UPLOAD_INTERVAL="1s",
-            PYROSCOPE_APPLICATION_NAME="attribution", **self.env) | (env or {})
+            PYROSCOPE_APPLICATION_NAME=self.room.dir.name, **self.env) | (env or {})
         with (self.dir / "output").open("ab") as output:
             process = subprocess.Popen(list(map(str, argv)), env=variables, cwd=self.dir,
                                        stdin=subprocess.DEVNULL, stdout=output, stderr=output,
