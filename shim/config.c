@@ -3,257 +3,57 @@
  * config.c - environment to one struct, by one table. BOOT: no allocation, and nothing that could run
  * code of the host's.
  */
-#include <errno.h>
 #include <fnmatch.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "shim/config.h"
+#include "shim/config_value.h"
 #include "shim/labels.h"
 #include "shim/log.h"
 #include "shim/propagator.h"
 
 #define CONFIG_RATE_DEFAULT 100
-#define CONFIG_RATE_MIN 1
-#define CONFIG_RATE_MAX 1000
 #define CONFIG_FRAMES_DEFAULT 128
 #define CONFIG_SPANS_DEFAULT 5000
 #define CONFIG_UPLOAD_DEFAULT_MS 15000
-#define CONFIG_UPLOAD_MIN_MS 1000
-#define CONFIG_UPLOAD_MAX_MS 600000
 #define CONFIG_EXIT_DEFAULT_MS 2000
-#define CONFIG_EXIT_MAX_MS 60000
-
-/* A reader puts value into field; NULL, or what was expected instead. */
-typedef const char *reader(const char *value, void *field, size_t size);
-
-static const char *read_choice(const char *value, void *field, const char *const *names,
-			       const char *expected)
-{
-	for (uint32_t i = 0; names[i]; i++) {
-		if (strcasecmp(value, names[i]) == 0) {
-			*(uint32_t *)field = i;
-			return NULL;
-		}
-	}
-	return expected;
-}
-
-static const char *read_bool(const char *value, void *field, size_t size)
-{
-	static const char *const off[] = {"false", "0", "no", "off", NULL};
-	static const char *const on[] = {"true", "1", "yes", "on", NULL};
-	uint32_t which;
-
-	if (!read_choice(value, &which, on, "")) {
-		*(uint32_t *)field = 1;
-		return NULL;
-	}
-	if (!read_choice(value, &which, off, "")) {
-		*(uint32_t *)field = 0;
-		return NULL;
-	}
-	return "true or false";
-}
-
-static const char *read_level(const char *value, void *field, size_t size)
-{
-	static const char *const names[] = {"none", "error", "warn", "info", "debug", NULL};
-
-	return read_choice(value, field, names, "none, error, warn, info or debug");
-}
-
-static const char *read_start(const char *value, void *field, size_t size)
-{
-	static const char *const names[] = {"tick", "eager", NULL};
-
-	return read_choice(value, field, names, "tick or eager");
-}
-
-static const char *read_switch(const char *value, void *field, size_t size)
-{
-	static const char *const names[] = {"auto", "on", "off", NULL};
-
-	return read_choice(value, field, names, "auto, on or off");
-}
-
-static const char *read_names(const char *value, void *field, size_t size)
-{
-	static const char *const names[] = {"route", "method", "off", NULL};
-
-	return read_choice(value, field, names, "route, method or off");
-}
-
-static bool whole_number(const char *value, unsigned long min, unsigned long max, uint32_t *out)
-{
-	char *end;
-	unsigned long n = strtoul(value, &end, 10);
-
-	if (*end || *value < '0' || *value > '9' || n < min || n > max)
-		return false;
-	*out = (uint32_t)n;
-	return true;
-}
-
-static const char *read_rate(const char *value, void *field, size_t size)
-{
-	return whole_number(value, CONFIG_RATE_MIN, CONFIG_RATE_MAX, field)
-		       ? NULL
-		       : "a whole number of Hz from 1 to 1000";
-}
-
-static const char *read_frames(const char *value, void *field, size_t size)
-{
-	_Static_assert(FEED_FRAMES_MAX == 1024, "the text below says so");
-
-	return whole_number(value, 1, FEED_FRAMES_MAX, field) ? NULL
-							      : "a whole number from 1 to 1024";
-}
-
-static const char *read_spans(const char *value, void *field, size_t size)
-{
-	_Static_assert(FEED_SPANS_MAX == 100000, "the text below says so");
-
-	return whole_number(value, 1, FEED_SPANS_MAX, field) ? NULL
-							     : "a whole number from 1 to 100000";
-}
-
-/* "15s", "1500ms", "1m", or seconds without a unit. */
-static bool duration_ms(const char *value, unsigned long *ms)
-{
-	char *end;
-	unsigned long n, scale;
-
-	if (*value < '0' || *value > '9')
-		return false;
-	n = strtoul(value, &end, 10);
-	if (strcmp(end, "ms") == 0)
-		scale = 1;
-	else if (!*end || strcmp(end, "s") == 0)
-		scale = 1000;
-	else if (strcmp(end, "m") == 0)
-		scale = 60000;
-	else
-		return false;
-	*ms = n * scale;
-	return n <= CONFIG_UPLOAD_MAX_MS;
-}
-
-static const char *read_interval(const char *value, void *field, size_t size)
-{
-	unsigned long ms;
-
-	if (!duration_ms(value, &ms) || ms < CONFIG_UPLOAD_MIN_MS || ms > CONFIG_UPLOAD_MAX_MS)
-		return "a duration from 1s to 10m";
-	*(uint32_t *)field = (uint32_t)ms;
-	return NULL;
-}
-
-static const char *read_timeout(const char *value, void *field, size_t size)
-{
-	unsigned long ms;
-
-	if (!duration_ms(value, &ms) || ms > CONFIG_EXIT_MAX_MS)
-		return "a duration up to 60s";
-	*(uint32_t *)field = (uint32_t)ms;
-	return NULL;
-}
-
-static const char *read_text(const char *value, void *field, size_t size)
-{
-	if (strlen(value) >= size)
-		return "a shorter text";
-	strcpy(field, value);
-	return NULL;
-}
-
-static const char *read_url(const char *value, void *field, size_t size)
-{
-	if (strncasecmp(value, "http://", 7) != 0 && strncasecmp(value, "https://", 8) != 0)
-		return "an http:// or https:// address";
-	for (const char *c = value; *c; c++)
-		if ((unsigned char)*c <= ' ')
-			return "an address without spaces";
-	return read_text(value, field, size);
-}
-
-/* Absolute from now on: the host may change directory, and the agent does. */
-static const char *read_path(const char *value, void *field, size_t size)
-{
-	char *to = field;
-	size_t used = 0;
-
-	if (*value != '/') {
-		if (!getcwd(to, size)) {
-			*to = 0;
-			return "a path below a readable current directory";
-		}
-		used = strlen(to);
-		if (used + 1 < size)
-			to[used++] = '/';
-	}
-	if (used + strlen(value) >= size) {
-		*to = 0;
-		return "a shorter path";
-	}
-	strcpy(to + used, value);
-	return NULL;
-}
 
 #define IN_CONFIG(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), false
 #define IN_FEED(field) offsetof(struct feed_config, field), sizeof(((struct feed_config *)0)->field), true
 
-/* What cannot be read here is left to others, but said. */
-static const char *read_propagators(const char *value, void *field, size_t size)
-{
-	while (*value) {
-		size_t n = strcspn(value, ", ");
-		int formats = propagator_format_named(value, n);
-
-		if (n && formats < 0)
-			log_line(FEED_LOG_WARN, "OTEL_PROPAGATORS: %.*s is not known here; ignored",
-				 n < 80 ? (int)n : 80, value);
-		else if (n)
-			*(uint32_t *)field |= (uint32_t)formats;
-		value += n + (value[n] ? 1 : 0);
-	}
-	return NULL;
-}
-
 /* The log's own settings come first, so that what follows is logged as asked. */
 static const struct setting {
 	const char *name;
-	reader *read;
+	config_reader *read;
 	size_t offset, size;
 	bool in_feed;
 } settings[] = {
-	{"SPANPROF_LOG_FILE", read_path, IN_FEED(log_file)},
-	{"SPANPROF_LOG_LEVEL", read_level, IN_FEED(log_level)},
-	{"SPANPROF_ENABLED", read_bool, IN_CONFIG(enabled)},
-	{"SPANPROF_START", read_start, IN_CONFIG(eager)},
-	{"SPANPROF_SAMPLE_RATE", read_rate, IN_CONFIG(sample_rate)},
-	{"SPANPROF_STACK_DEPTH", read_frames, IN_FEED(frames_max)},
-	{"SPANPROF_INCLUDE", read_text, IN_CONFIG(include)},
-	{"SPANPROF_EXCLUDE", read_text, IN_CONFIG(exclude)},
-	{"SPANPROF_OUTPUT_DIR", read_path, IN_FEED(output_dir)},
-	{"SPANPROF_TRACE_ID_LABEL", read_switch, IN_FEED(trace_id_label)},
-	{"SPANPROF_SPAN_NAMES", read_names, IN_FEED(span_names)},
-	{"SPANPROF_MAX_SPANS", read_spans, IN_FEED(max_spans)},
-	{"SPANPROF_DEBUG_PATH", read_text, IN_FEED(debug_path)},
-	{"SPANPROF_DEBUGINFOD", read_bool, IN_FEED(debuginfod)},
-	{"SPANPROF_SHORTEN_TEMPLATES", read_bool, IN_FEED(shorten_templates)},
-	{"SPANPROF_VERIFY_STACKS", read_bool, IN_FEED(verify_stacks)},
-	{"SPANPROF_EXIT_TIMEOUT", read_timeout, IN_FEED(exit_timeout_ms)},
-	{"PYROSCOPE_SERVER_ADDRESS", read_url, IN_FEED(server)},
-	{"PYROSCOPE_APPLICATION_NAME", read_text, IN_CONFIG(application_name)},
-	{"PYROSCOPE_LABELS", read_text, IN_CONFIG(labels)},
-	{"PYROSCOPE_UPLOAD_INTERVAL", read_interval, IN_FEED(upload_interval_ms)},
-	{"OTEL_SERVICE_NAME", read_text, IN_CONFIG(otel_service_name)},
-	{"OTEL_RESOURCE_ATTRIBUTES", read_text, IN_CONFIG(resource_attributes)},
-	{"OTEL_PROPAGATORS", read_propagators, IN_CONFIG(propagators)},
+	{"SPANPROF_LOG_FILE", config_read_path, IN_FEED(log_file)},
+	{"SPANPROF_LOG_LEVEL", config_read_level, IN_FEED(log_level)},
+	{"SPANPROF_ENABLED", config_read_bool, IN_CONFIG(enabled)},
+	{"SPANPROF_START", config_read_start, IN_CONFIG(eager)},
+	{"SPANPROF_SAMPLE_RATE", config_read_rate, IN_CONFIG(sample_rate)},
+	{"SPANPROF_STACK_DEPTH", config_read_frames, IN_FEED(frames_max)},
+	{"SPANPROF_INCLUDE", config_read_text, IN_CONFIG(include)},
+	{"SPANPROF_EXCLUDE", config_read_text, IN_CONFIG(exclude)},
+	{"SPANPROF_OUTPUT_DIR", config_read_path, IN_FEED(output_dir)},
+	{"SPANPROF_TRACE_ID_LABEL", config_read_switch, IN_FEED(trace_id_label)},
+	{"SPANPROF_SPAN_NAMES", config_read_names, IN_FEED(span_names)},
+	{"SPANPROF_MAX_SPANS", config_read_spans, IN_FEED(max_spans)},
+	{"SPANPROF_DEBUG_PATH", config_read_text, IN_FEED(debug_path)},
+	{"SPANPROF_DEBUGINFOD", config_read_bool, IN_FEED(debuginfod)},
+	{"SPANPROF_SHORTEN_TEMPLATES", config_read_bool, IN_FEED(shorten_templates)},
+	{"SPANPROF_VERIFY_STACKS", config_read_bool, IN_FEED(verify_stacks)},
+	{"SPANPROF_EXIT_TIMEOUT", config_read_timeout, IN_FEED(exit_timeout_ms)},
+	{"PYROSCOPE_SERVER_ADDRESS", config_read_url, IN_FEED(server)},
+	{"PYROSCOPE_APPLICATION_NAME", config_read_text, IN_CONFIG(application_name)},
+	{"PYROSCOPE_LABELS", config_read_text, IN_CONFIG(labels)},
+	{"PYROSCOPE_UPLOAD_INTERVAL", config_read_interval, IN_FEED(upload_interval_ms)},
+	{"OTEL_SERVICE_NAME", config_read_text, IN_CONFIG(otel_service_name)},
+	{"OTEL_RESOURCE_ATTRIBUTES", config_read_text, IN_CONFIG(resource_attributes)},
+	{"OTEL_PROPAGATORS", config_read_propagators, IN_CONFIG(propagators)},
 };
 
 static void read_setting(struct config *config, const struct setting *setting)

@@ -5,8 +5,9 @@
  * A region is one sealed memfd that the host's shim creates (shim/attach.c) and the agent adopts. The
  * attaching process and its fork children write into it; one agent reads. It holds, in this order, a
  * header, a table of processes, a table of ring controls, objects that were unloaded, a copy of the
- * attaching process's memory map, the unwind tables, and the rings' data. Everything is an offset or an index, fields have fixed widths, and the
- * sizes that the header states are checked by the reader against the file it really has.
+ * attaching process's memory map, the unwind tables (feed_tables.h), and the rings' data. Everything is
+ * an offset or an index, fields have fixed widths, and the sizes that the header states are checked by
+ * the reader against the file it really has.
  *
  * The two sides do not trust each other. The agent copies a record before it checks it, and bounds
  * every field; a host never follows an index it did not write itself. Byte order and alignment are the
@@ -19,6 +20,8 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+
+#include "shim/feed_tables.h"
 
 #define FEED_MAGIC 0x6e617073U /* "span" */
 #define FEED_VERSION 2U
@@ -202,70 +205,6 @@ struct feed_unload {
 	struct feed_object object;
 };
 
-/*
- * Unwind tables: what .eh_frame says, compiled. The canonical frame address (CFA) is the stack pointer
- * before the call. On x86-64 the return address lies right below it; on aarch64 it is in lr (x30)
- * until it is saved, which the rule for the frame pointer (x29) says too. Whose rows they are is not
- * written anywhere: host and agent run on one machine.
- */
-enum feed_cfa {
-	FEED_CFA_NONE,	   /* nothing is known of this code: by the frame pointer, if that is one */
-	FEED_CFA_ROOT,	   /* the outermost frame: no return address */
-	FEED_CFA_SP,	   /* CFA = sp + offset */
-	FEED_CFA_FP,	   /* CFA = fp + offset */
-	FEED_CFA_FP_DEREF, /* x86-64: CFA = *(fp + offset) (realigned frames) */
-	FEED_CFA_SP_DEREF, /* x86-64: CFA = *(sp + offset) + 8 (OpenSSL's assembly keeps the old sp so) */
-	FEED_CFA_PLT,	   /* x86-64: CFA = sp + offset, 8 more from the 11th byte of a 16-byte slot on */
-	FEED_CFA_SIGNAL,   /* a signal's frame: the registers are in the ucontext at sp + offset */
-	FEED_CFA_OTHER,	   /* described by more than a row can hold: the agent must walk it */
-};
-
-enum feed_fp {
-	FEED_FP_SAME,  /* as in the callee */
-	FEED_FP_SAVED, /* at CFA + fp_offset * 8 */
-	FEED_FP_AT_FP, /* x86-64: at fp + fp_offset * 8 (realigned frames) */
-	/* aarch64, the return address no longer in lr: */
-	FEED_FP_RECORD, /* at CFA + fp_offset * 8, and in the next word the return address */
-	FEED_FP_LR,	/* as in the callee; the return address at CFA + fp_offset * 8 */
-	FEED_FP_APART,	/* at CFA + the low byte * 8, the return address at CFA + the high byte * 8 */
-};
-
-/* Holds from start to the next row's. The last row of an object is a FEED_CFA_NONE. */
-struct feed_row {
-	uint32_t start;	    /* link-time address less the object's base */
-	int32_t cfa_offset;
-	int16_t fp_offset;  /* in words of 8 bytes */
-	uint8_t cfa;	    /* enum feed_cfa */
-	uint8_t fp;	    /* enum feed_fp */
-};
-
-/*
- * Behind an object's rows: for each FEED_INDEX_BYTES of its code, up to the one that holds the last
- * row's start, the number of the row that covers the first of them; and once more the last row's.
- */
-#define FEED_INDEX_BYTES 256U
-
-static inline uint64_t feed_index_count(uint32_t last_start)
-{
-	return last_start / FEED_INDEX_BYTES + 2ULL;
-}
-
-/* An executable mapping. */
-struct feed_mapping {
-	uint64_t start, end;  /* addresses in the process */
-	uint64_t base;	      /* address in the process that row.start counts from */
-	uint32_t rows_offset; /* in the tables; rows ascend by start, the first has start 0; behind
-				 them is their index */
-	uint32_t row_count;   /* 0: the agent must walk it; FEED_FRAME_POINTERS: code made at run time */
-};
-#define FEED_FRAME_POINTERS UINT32_MAX
-
-struct feed_snapshot {
-	uint32_t maps_epoch; /* that it was made for: another one now means do not use it */
-	uint32_t count;
-	struct feed_mapping mappings[]; /* ascending, disjoint */
-};
-
 enum feed_ring_state { FEED_RING_FREE, FEED_RING_CLAIMED, FEED_RING_RELEASED };
 
 /* One single-producer, single-consumer ring of records: a thread's. */
@@ -352,7 +291,6 @@ struct feed_stretch {
 
 _Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
 _Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
-_Static_assert(sizeof(struct feed_row) == 12, "rows are 12 bytes");
 _Static_assert(sizeof(struct feed_unload) % FEED_ALIGN == 0, "unloads are aligned");
 _Static_assert(sizeof(struct feed_context) == 112, "contexts are 112 bytes");
 _Static_assert(sizeof(struct feed_sample) % FEED_ALIGN == 0, "frames are aligned");
