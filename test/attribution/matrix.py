@@ -146,25 +146,26 @@ def write_document(measured):
 # The run
 
 
+def jobs():
+    return int(os.environ.get("ATTRIBUTION_JOBS", len(os.sched_getaffinity(0))))
+
+
 def measure(kind, load, built):
-    """None if it could not be done in two tries."""
-    for _ in range(2):
-        try:
-            outcome = program.run(kind, load, built)
-        except (hosts.HostError, OSError) as error:
-            print(f"{kind.name}: {load}: {error}", flush=True)
-            continue
-        log = f"\n    log: {outcome.log.strip()}" if outcome.log else ""
-        print(f"{kind.name}: {outcome}{log}", flush=True)
-        return outcome
-    return None
+    """None if it could not be done."""
+    try:
+        outcome = program.run(kind, load, built)
+    except (hosts.HostError, OSError) as error:
+        print(f"{kind.name}: {load}: {error}", flush=True)
+        return None
+    log = f"\n    log: {outcome.log.strip()}" if outcome.log else ""
+    print(f"{kind.name}: {outcome}{log}", flush=True)
+    return outcome
 
 
 def run(chosen, quick, built):
     """By program, its cells."""
     at = commit()
-    jobs = int(os.environ.get("ATTRIBUTION_JOBS", len(os.sched_getaffinity(0))))
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
         started = {kind: kind.missing() or [pool.submit(measure, kind, load, built)
                                             for load in loads(kind, quick)] for kind in chosen}
         for kind, cells in started.items():

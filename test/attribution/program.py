@@ -18,6 +18,7 @@ from score import Load, Score, score
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "attribution"
 START_S = 20
+START_TRIES = 2  # a port found free may be taken before the server binds it
 STOP_S = 8
 TAIL_S = 0.2  # for work that goes on after its answer
 LAUNCHED_AS = 0o755
@@ -179,23 +180,37 @@ def ask(program, load):
     return done.stdout
 
 
+def started(kind, load, build):
+    """A program that serves, in its room."""
+    for left in reversed(range(START_TRIES)):
+        room = hosts.Room(build)
+        server = kind(room, load.slots)
+        try:
+            server.start()
+            return server
+        except BaseException as error:
+            server.stop()
+            room.close()
+            if not left or not isinstance(error, hosts.HostError):
+                raise
+    return None
+
+
 def run(kind, load: Load, build):
     """One cell: kind is a subclass of Program."""
-    room = hosts.Room(build)
-    program = None
+    server = started(kind, load, build)
+    room = server.room
     try:
-        program = kind(room, load.slots)
         try:
-            program.start()
-            said = ask(program, load)
+            said = ask(server, load)
             time.sleep(TAIL_S)
         finally:
-            program.stop()
+            server.stop()
         room.settle()
         result = room.collect(hosts.Result(0, "", "", 0))
         outcome = Outcome(load, said, result.profiles, result.log)
-        if outcome.failed and program:
-            print(f"{kind.name}: {program.said()[-600:]}")
+        if outcome.failed:
+            print(f"{kind.name}: {server.said()[-600:]}")
         return outcome
     finally:
         room.close()

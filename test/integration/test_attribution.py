@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every program of the attribution matrix under one load: what is labelled is labelled right, and what
 should be is. The whole matrix is `make attribution`."""
+import concurrent.futures
 import pathlib
 import sys
 
@@ -48,11 +49,21 @@ def parameters():
         yield pytest.param(kind, marks=marks, id=kind.name.replace(" ", "-"))
 
 
-@pytest.mark.parametrize("kind", parameters())
-def test_a_label_names_the_request_that_the_stack_names(kind, build):  # noqa: F811
+@pytest.fixture(scope="module")
+def outcomes(request, build):  # noqa: F811
+    """By program, what its run will give: they run several at a time, ahead of their tests."""
+    kinds = [item.callspec.params["kind"] for item in request.session.items
+             if item.originalname == test_a_label_names_the_request_that_the_stack_names.__name__]
+    pool = concurrent.futures.ThreadPoolExecutor(matrix.jobs())
+    yield {kind: pool.submit(program.run, kind, QUICK, build) for kind in kinds if not kind.missing()}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("kind", list(parameters()))
+def test_a_label_names_the_request_that_the_stack_names(kind, outcomes):
     if why := kind.missing():
         pytest.skip(why)
-    outcome = program.run(kind, QUICK, build)
+    outcome = outcomes[kind].result()
     print(outcome)
     score = outcome.score
     assert outcome.failed == 0
