@@ -20,7 +20,6 @@ BUILT = ROOT / "build" / "attribution"
 START_S = 20
 START_TRIES = 2  # a port found free may be taken before the server binds it
 STOP_S = 8
-TAIL_S = 0.2  # for work that goes on after its answer
 LAUNCHED_AS = 0o755
 RATE = 250  # the kernel's own; more would only weigh more
 
@@ -38,6 +37,7 @@ class Program:
     one_load = False      # not all of the matrix's loads
     factor = 1            # of what a request costs
     tolerance = 0.25      # of the CPU time asked for and that in the profile
+    tail = 0.2            # seconds for work that goes on after its answer
     quit = signal.SIGTERM
     user = None           # a name; else ours
     exception = ""        # why it is below what others must reach, which precision and recall then say
@@ -203,7 +203,7 @@ def run(kind, load: Load, build):
     try:
         try:
             said = ask(server, load)
-            time.sleep(TAIL_S)
+            time.sleep(server.tail)
         finally:
             server.stop()
         room.settle()

@@ -54,7 +54,7 @@ PROGRAMS = [
             factor=10, tolerance=0.5)
       for name, what in WAYS.items()),
     shape("outlives its connection", "answered and closed before most of the work", "shape_outlives",
-          factor=3),
+          factor=3, tail=2),
     *(shape(f"reads by {name}", "a thread a connection", "shape_calls", name, "sendto", one_load=True,
             **UNSEEN.get(name, {})) for name in READERS),
     *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
