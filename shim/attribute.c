@@ -92,23 +92,28 @@ struct feed_context attribute_inherited(const struct thread *t)
 		return a->guess || doubt_is(t, &a->request) ? nobody : a->request;
 	case ATTRIBUTION_AFTER:
 		return doubt_is(t, &a->request) ? nobody : a->request;
+	case ATTRIBUTION_HANDED:
+		return attribute_handed_surely(t) ? a->request : nobody;
 	default:
 		return a->request;
 	}
 }
 
-/* Whose it is when the thread writes for request: by what was known, or by the look-ahead. */
-static struct feed_context claimed(const struct thread *t, const struct feed_context *request)
+/* Whose it is when the thread writes for request, by a guess or not: by what was known, or by the look-ahead. */
+static struct feed_context claimed(const struct thread *t, const struct feed_context *request, bool guess)
 {
 	const struct attribution *a = &t->attribution;
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
-		return doubt_is(t, request) || doubt_batched(t, request) ? nobody : *request;
+		return guess || doubt_is(t, request) || doubt_batched(t, request) ? nobody : *request;
 	case ATTRIBUTION_AFTER:
 		return doubt_is(t, request) ? nobody : *request;
-	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
+		if (guess)
+			return attribute_inherited(t);
+		/* fall through */
+	case ATTRIBUTION_SOLE:
 		return attribute_same(&a->request, request) ? *request : nobody;
 	case ATTRIBUTION_ACTIVE:
 		return attribute_inherited(t);
@@ -119,8 +124,8 @@ static struct feed_context claimed(const struct thread *t, const struct feed_con
 	}
 }
 
-/* The thread turns to request, which nobody doubts. */
-static void take_up(struct thread *t, const struct feed_context *request)
+/* The thread turns to request; guess: as attribute_guess() said. */
+static void take_up(struct thread *t, const struct feed_context *request, bool guess)
 {
 	const struct attribution *a = &t->attribution;
 	struct feed_context owner = attribute_inherited(t);
@@ -131,6 +136,8 @@ static void take_up(struct thread *t, const struct feed_context *request)
 		return;
 	if (a->mode == ATTRIBUTION_SOLE && !attribute_same(&a->request, request))
 		owner = nobody;
+	if (a->mode == ATTRIBUTION_HANDED && !guess && attribute_same(&a->request, request))
+		owner = a->request;
 	/* A request that begins only now cannot have taken a turn before. */
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
@@ -142,7 +149,7 @@ static void take_up(struct thread *t, const struct feed_context *request)
 void attribute_read(struct thread *t, const struct feed_context *request)
 {
 	t->attribution.guess &= !attribute_same(&t->attribution.request, request);
-	take_up(t, request);
+	take_up(t, request, false);
 }
 
 /* From here on the stretch is request's, by a guess: its samples wait for an end that says nobody's. */
@@ -158,7 +165,7 @@ static void suspect(struct thread *t, bool guess)
 
 void attribute_answered(struct thread *t, const struct feed_context *request, bool guess)
 {
-	take_up(t, request);
+	take_up(t, request, guess);
 	suspect(t, guess);
 }
 
@@ -187,7 +194,7 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	}
 	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
 		    !attribute_same(&a->request, request) && live_has(a->request.request);
-	owner = claimed(t, request);
+	owner = claimed(t, request, false);
 	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_AFTER, request);
@@ -212,7 +219,7 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, bo
 	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
 		return;
 	/* What followed an answer was its own, up to here. */
-	owner = a->mode == ATTRIBUTION_AFTER ? attribute_inherited(t) : claimed(t, request);
+	owner = a->mode == ATTRIBUTION_AFTER ? attribute_inherited(t) : claimed(t, request, guess);
 	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
@@ -283,14 +290,6 @@ void attribute_read_several(struct thread *t)
 	attribute_woken(t);
 }
 
-void attribute_idle(struct thread *t)
-{
-	struct feed_context owner = attribute_inherited(t);
-
-	if (t->attribution.mode == ATTRIBUTION_HANDED)
-		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
-}
-
 void attribute_tail(struct thread *t, bool reads)
 {
 	struct feed_context owner = attribute_inherited(t);
@@ -302,27 +301,10 @@ void attribute_tail(struct thread *t, bool reads)
 	attribute_turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
 }
 
-void attribute_end(struct thread *t)
-{
-	struct feed_context owner = attribute_inherited(t);
-
-	if (t->attribution.mode != ATTRIBUTION_SAID)
-		attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
-}
-
 void attribute_lost(struct thread *t)
 {
 	if (t->attribution.mode != ATTRIBUTION_SAID)
 		attribute_turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
-}
-
-void attribute_handed(struct thread *t, const struct feed_context *request)
-{
-	enum attribution_mode mode = t->attribution.mode;
-	struct feed_context owner = attribute_inherited(t);
-
-	if (mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_HANDED)
-		attribute_turn(t, &owner, ATTRIBUTION_HANDED, request);
 }
 
 const struct feed_context *attribute_for_child(const struct thread *t)

@@ -24,7 +24,7 @@ enum attribution_mode {
 	ATTRIBUTION_ACTIVE, /* working on .request */
 	ATTRIBUTION_AFTER,  /* .request was answered; this is its tail or the next one's head */
 	ATTRIBUTION_SOLE,   /* back from a wait, and .request is the only one that can be meant */
-	ATTRIBUTION_HANDED, /* .request was handed over by its creator or waker, until it idles */
+	ATTRIBUTION_HANDED, /* .request was handed over by the thread's creator or waker */
 	ATTRIBUTION_LOST,   /* some request that is not known: nobody's, and no write claims it */
 	ATTRIBUTION_SAID,   /* the program said so itself: calls do not change it */
 	/* A task's step, for a request that the task's next answer will name; .request: the one that it
@@ -57,6 +57,8 @@ struct attribution {
 	uint8_t doubt;
 	uint8_t depth;
 	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
+	bool created;  /* in a request, and has not idled since */
+	uint32_t alone; /* HANDED: what live_alone() said when it was handed over */
 	uint32_t turn; /* counts waits */
 	uint32_t looked_ahead; /* the last turn in which an answer claimed what came before */
 	bool step;     /* inside a task's step: nothing that the thread waits for ends it */
@@ -83,6 +85,9 @@ struct attribution_task {
 /* Answers among several requests that must still come as expected before any guess is made among them:
  * of the process, whose threads are all the same program's. */
 extern _Atomic uint32_t attribute_unproven;
+/* Threads created in a request that must still end without having idled before another such is believed
+ * to be a helper rather than one of a pool; of the process likewise. */
+extern _Atomic uint32_t attribute_helpers_unproven;
 
 /*
  * Whether the process answers each request when it has worked on it, or works on several and answers them
@@ -122,6 +127,8 @@ void attribute_waited(struct thread *thread);
 void attribute_woken(struct thread *thread);
 /* The thread is about to wait for another, for as long as that takes: a queue is empty. */
 void attribute_idle(struct thread *thread);
+/* The thread wakes one that works on the same request, and waited: what it did was for that. */
+void attribute_returned(struct thread *thread);
 /* Several requests of one client came at once: which is worked on first is not known. */
 void attribute_read_several(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */
@@ -133,8 +140,11 @@ void attribute_tail(struct thread *thread, bool reads);
 void attribute_end(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
-/* The thread begins, or was woken, for work on request; nothing if it has work of its own. */
-void attribute_handed(struct thread *thread, const struct feed_context *request);
+/* The thread was woken for work on request; nothing if it has work of its own. alone: what live_alone()
+ * said before the wake. */
+void attribute_handed(struct thread *thread, const struct feed_context *request, uint32_t alone);
+/* The thread begins; its creator works on request. */
+void attribute_created(struct thread *thread, const struct feed_context *request, uint32_t alone);
 /* The request that the thread is known to work on, to hand on; NULL: none. */
 const struct feed_context *attribute_known(const struct thread *thread);
 /* The same to lend: one that is in doubt is lent as a guess, which labels nothing, but what comes of it

@@ -14,8 +14,9 @@ const struct feed_context *attribute_known(const struct thread *t)
 	switch (a->mode) {
 	case ATTRIBUTION_ACTIVE:
 		return a->guess || doubt_is(t, &a->request) ? NULL : &a->request;
-	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_HANDED:
+		return attribute_handed_surely(t) ? &a->request : NULL;
+	case ATTRIBUTION_SOLE:
 	case ATTRIBUTION_SAID:
 		return &a->request;
 	default:
@@ -27,7 +28,8 @@ const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
 {
 	const struct attribution *a = &t->attribution;
 
-	*guess = a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubt_is(t, &a->request));
+	*guess = (a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubt_is(t, &a->request))) ||
+		 (a->mode == ATTRIBUTION_HANDED && !attribute_handed_surely(t));
 	return *guess ? &a->request : attribute_known(t);
 }
 

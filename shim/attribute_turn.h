@@ -17,6 +17,8 @@ void attribute_turn(struct thread *thread, const struct feed_context *owner,
 		    enum attribution_mode mode, const struct feed_context *request);
 /* Whose the current stretch is when nothing claims it. */
 struct feed_context attribute_inherited(const struct thread *thread);
+/* HANDED: what the thread does is for the request whatever call ends it. */
+bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */
 uint64_t attribute_ticket(struct thread *thread);
 /* What waits for the task's next answer, if the thread is in such a step, was owner's, who is nobody

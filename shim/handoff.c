@@ -20,6 +20,8 @@ static struct entry {
 	uint32_t outstanding; /* wakes that no waiter has come back from yet */
 	_Atomic uint32_t waiting;
 	bool known; /* the outstanding wake was for .request */
+	uint32_t alone; /* then: what live_alone() said */
+	uint32_t waits_for; /* the request of the only waiter; 0: unknown, or several wait */
 	const void *_Atomic object;
 	struct feed_context request;
 } table[HANDOFF_OBJECTS];
@@ -55,11 +57,13 @@ static void leave(struct entry *e)
 bool handoff_waits(struct thread *t, const void *object)
 {
 	struct entry *e = entry_of(object);
+	const struct feed_context *request;
 	bool noted = false;
 
 	if (!live_any())
 		return false;
 	attribute_idle(t);
+	request = attribute_known(t);
 	if (t->woken) {
 		t->woken = false;
 		atomic_fetch_sub_explicit(&at_work, 1, memory_order_relaxed);
@@ -72,6 +76,7 @@ bool handoff_waits(struct thread *t, const void *object)
 		e->known = false;
 	}
 	if (e->object == object) {
+		e->waits_for = !e->waiting && request ? request->request : 0;
 		e->waiting++;
 		noted = true;
 	}
@@ -83,6 +88,7 @@ void handoff_woken(struct thread *t, const void *object)
 {
 	struct entry *e = entry_of(object);
 	struct feed_context request;
+	uint32_t alone;
 	bool take;
 
 	/* A waiter too many is left behind: then fewer wakes look directed, not more. */
@@ -90,7 +96,7 @@ void handoff_woken(struct thread *t, const void *object)
 		return;
 	take = e->outstanding == 1 && e->known;
 	if (take)
-		request = e->request;
+		request = e->request, alone = e->alone;
 	if (e->outstanding && !--e->outstanding)
 		e->known = false;
 	if (e->waiting)
@@ -100,30 +106,33 @@ void handoff_woken(struct thread *t, const void *object)
 		return;
 	t->woken = true;
 	if (atomic_fetch_add_explicit(&at_work, 1, memory_order_relaxed) == 0)
-		attribute_handed(t, &request);
+		attribute_handed(t, &request, alone);
 }
 
 void handoff_wakes(struct thread *t, const void *object, bool all)
 {
 	struct entry *e = entry_of(object);
-	bool handed = t->attribution.mode == ATTRIBUTION_HANDED;
+	bool handed = t->attribution.mode == ATTRIBUTION_HANDED, returned = false;
 	/* In a chain of wakes (a pool that grows by its own threads) each is for another item. */
 	const struct feed_context *request = handed ? NULL : attribute_known(t);
 
 	/* With several, the queue may hold several, and who finds which no call tells. */
-	if (live_total() > 1)
-		request = NULL;
+	uint32_t alone = live_alone();
 
 	if (atomic_load_explicit(&e->object, memory_order_relaxed) != object ||
 	    !atomic_load_explicit(&e->waiting, memory_order_relaxed) || !enter(e))
 		return;
 	if (e->object == object && e->waiting) {
 		e->outstanding += all ? e->waiting : 1;
-		e->known = e->outstanding == 1 && request;
+		e->known = e->outstanding == 1 && request && alone;
 		if (e->known)
-			e->request = *request;
+			e->request = *request, e->alone = alone;
+		returned = handed && e->waits_for == t->attribution.request.request;
 	}
 	leave(e);
 	/* Who was handed a request and wakes another has done its part: the next may be anything. */
-	attribute_idle(t);
+	if (returned)
+		attribute_returned(t);
+	else
+		attribute_idle(t);
 }

@@ -156,6 +156,13 @@ unsigned live_total(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
+uint32_t live_alone(void)
+{
+	uint32_t newest = live_newest();
+
+	return live_total() <= 1 ? newest : 0;
+}
+
 unsigned live_others(int32_t tid, uint32_t request)
 {
 	unsigned n = live_count(tid);

@@ -32,6 +32,9 @@ bool live_has(uint32_t request);
 unsigned live_count(int32_t tid);
 /* Unfinished requests of the process. */
 unsigned live_total(void);
+/* The latest number given out, if no more than one request is unfinished; else 0. As long as that is also
+ * the latest, no other request has come either. */
+uint32_t live_alone(void);
 /* As live_count, but for request. */
 unsigned live_others(int32_t tid, uint32_t request);
 /* The only unfinished request that tid read. False: none, several, or not known. */

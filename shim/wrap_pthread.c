@@ -26,6 +26,7 @@ struct start {
 	size_t stack_size;
 	uint32_t blocks_sigprof; /* as the mask, its creator's */
 	struct feed_context request; /* that its creator works on; no flags: none */
+	uint32_t alone;
 };
 
 static void cleanup(void *unused)
@@ -68,7 +69,7 @@ static void *trampoline(void *arg)
 	unblock_tick();
 	thread_start(low, high);
 	if (start.request.flags)
-		OBSERVE(attribute_handed(thread, &start.request));
+		OBSERVE(attribute_created(thread, &start.request, start.alone));
 	return run(start.routine, start.argument);
 }
 
@@ -101,7 +102,7 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 	if (!start)
 		return REAL(pthread_create)(thread, attributes, routine, argument);
 	*start = (struct start){routine, argument, stack_size_of(attributes),
-				thread_self.blocks_sigprof, {.flags = 0}};
+				thread_self.blocks_sigprof, {.flags = 0}, live_alone()};
 	request = attribute_known(&thread_self);
 	/* A loop that serves several starts threads of a pool, for whatever is in its queue. */
 	if (request && !live_others(thread_self.tid, request->request))

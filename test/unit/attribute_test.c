@@ -5,11 +5,12 @@
  * the agent behind it.
  *
  * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
- * client, dX it is finished, sX something went out to a server for it, hX it was handed to the thread;
- * o any other call, u an unknown request's bytes were read, e a wait for readiness, p a wake by another
- * thread, i an idle wait, l a connection was lost; [X the program enters X itself, ] it leaves; "." is
- * a tick. Requests in lower case carry ids, in upper case they are untraced. The answer has a letter
- * for each tick; "-" is nobody's.
+ * client, dX it is finished, sX something went out to a server for it, g for whom the thread is thought
+ * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
+ * waits for it, k another request comes; o any other call, u an unknown request's bytes were read, e a
+ * wait for readiness, p a wake by another thread, i an idle wait, x the thread ends, l a connection was
+ * lost; [X the program enters X itself, ] it leaves; "." is a tick. Requests in lower case carry ids, in
+ * upper case they are untraced. The answer has a letter for each tick; "-" is nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +37,7 @@ static struct thread thread;
 static struct tick ticks[TICKS_MAX];
 static unsigned tick_count, pushes;
 static uint32_t proof, unproven_at_start;
+static uint32_t helpers_proof, helpers_unproven_at_start;
 
 static struct feed_context request_of(char name)
 {
@@ -104,7 +106,9 @@ static void tick(void)
 
 static void do_step(const char **script)
 {
+	const struct feed_context *guessed;
 	struct feed_context request;
+	bool guess;
 
 	switch (*(*script)++) {
 	case 'n':
@@ -119,9 +123,25 @@ static void do_step(const char **script)
 		request = request_of(*(*script)++);
 		attribute_upstream(&thread, &request, false);
 		break;
+	case 'g':
+		guessed = attribute_guess(&thread, &guess);
+		assert_non_null(guessed);
+		request = *guessed;
+		attribute_upstream(&thread, &request, guess);
+		break;
 	case 'h':
 		request = request_of(*(*script)++);
-		attribute_handed(&thread, &request);
+		attribute_handed(&thread, &request, live_alone());
+		break;
+	case 'c':
+		request = request_of(*(*script)++);
+		attribute_created(&thread, &request, live_alone());
+		break;
+	case 'k':
+		live_number();
+		break;
+	case 'y':
+		attribute_returned(&thread);
 		break;
 	case '[':
 		request = request_of(*(*script)++);
@@ -181,6 +201,7 @@ static void assert_owners(const char *script, const char *expected)
 	otel_thread_ctx_v1 = NULL;
 	tick_count = pushes = 0;
 	attribute_unproven = unproven_at_start;
+	attribute_helpers_unproven = helpers_unproven_at_start;
 	while (*left)
 		do_step(&left);
 	for (int letter = 'A'; letter <= 'z'; letter++)
@@ -385,12 +406,59 @@ static void a_new_thread_is_doubted_until_its_answers_come_as_expected(void **st
 
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
 {
+	live_number();
 	assert_owners("ha . o . i . e .", "aa--");
 	assert_owners("ha . hb . i", "ab");
 	assert_owners("ha . e . wb", "ab");
 	assert_owners("ha . wb . e", "-b");
 	/* Who has work of its own keeps it. */
 	assert_owners("nb . ha . i . wb db e", "bbb");
+}
+
+/* It may be one of a pool and have found another's item in the queue. */
+static void handed_work_among_several_is_the_givers_if_the_thread_says_so(void **state)
+{
+	live_number();
+	assert_owners("ha . k . i", "--");
+	assert_owners("k ha . k . e", "--");
+	assert_owners("ha . k . wa . e", "aaa");
+	assert_owners("ha . k . y . k i", "aa-");
+	assert_owners("ha . k . x", "--");
+	assert_owners("ha . k . sa . e", "aaa");
+	/* What it asks of others without naming whom for is a guess. */
+	assert_owners("ha . g . i", "aa");
+	assert_owners("ha . k . g . e", "---");
+}
+
+static void a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling(void **state)
+{
+	helpers_unproven_at_start = helpers_proof;
+	live_number();
+	assert_owners("ca . k . o . x", "aaa");
+	assert_owners("ca . k . i", "--");
+	assert_owners("ca . k . i . x", "---");
+	assert_owners("ca . k . e . x", "---");
+	assert_owners("ca . k . rb . x db", "--b");
+	helpers_unproven_at_start = 0;
+	assert_owners("ca . k . e . x", "aa-");
+	assert_owners("ca . k . rb . x db", "aab");
+	assert_owners("ca . k . i", "--");
+}
+
+static void helpers_are_believed_when_some_have_ended_without_idling(void **state)
+{
+	char script[128] = "";
+
+	helpers_unproven_at_start = helpers_proof;
+	live_number();
+	for (int i = 0; i < 8; i++)
+		strcat(script, "ca x ");
+	strcat(script, "ca . k . e ");
+	assert_owners(script, "aa");
+	/* A new one of a pool is enough to begin anew. */
+	strcat(script, "ca i ca . k . e ");
+	assert_owners(script, "aa--");
+	helpers_unproven_at_start = 0;
 }
 
 static void what_the_program_says_itself_stands(void **state)
@@ -424,6 +492,7 @@ int main(void)
 {
 	/* As it is before there is any answer. */
 	proof = attribute_unproven;
+	helpers_proof = attribute_helpers_unproven;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(before_the_first_request_no_sample_waits),
 	    cmocka_unit_test(a_request_owns_from_its_head_to_the_next_wait),
@@ -449,6 +518,9 @@ int main(void)
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
 	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
+	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
+	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
+	    cmocka_unit_test(helpers_are_believed_when_some_have_ended_without_idling),
 	    cmocka_unit_test(what_the_program_says_itself_stands),
 	    cmocka_unit_test(contexts_nest_no_deeper_than_stated),
 	    cmocka_unit_test(a_wake_ends_what_was_known),

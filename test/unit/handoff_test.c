@@ -136,11 +136,12 @@ static void who_was_handed_work_and_wakes_another_has_done_it(void **state)
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
 	handoff_woken(&threads[1], &queue);
-	assert_true(handoff_waits(&threads[0], &other_queue));
+	works_on(3, 9);
+	assert_true(handoff_waits(&threads[3], &other_queue));
 	handoff_wakes(&threads[1], &other_queue, false);
-	handoff_woken(&threads[0], &other_queue);
+	handoff_woken(&threads[3], &other_queue);
 	assert_int_equal(known(1), 0);
-	assert_int_equal(known(0), 7);
+	assert_int_equal(known(3), 9);
 }
 
 /* A lock that nobody waits at is no hand-off. */
@@ -151,6 +152,56 @@ static void a_wake_of_nobody_is_forgotten(void **state)
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_woken(&threads[1], &queue);
 	assert_int_equal(known(1), 0);
+}
+
+/* Several may be in the queue. */
+static void a_wake_while_another_request_is_unfinished_passes_none(void **state)
+{
+	struct feed_context first = request_of(7), second = request_of(9);
+
+	live_begin(&first, 100, 0);
+	live_begin(&second, 103, 0);
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	live_end(7);
+	live_end(9);
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 0);
+	assert_int_equal(threads[1].attribution.mode, ATTRIBUTION_NONE);
+}
+
+static void a_request_that_comes_meanwhile_makes_handed_work_uncertain(void **state)
+{
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	live_number();
+	handoff_woken(&threads[1], &queue);
+	assert_int_equal(known(1), 0);
+	assert_int_equal(threads[1].attribution.mode, ATTRIBUTION_HANDED);
+}
+
+/* Who waits for the outcome says what was worked on. */
+static void who_wakes_the_request_s_own_thread_keeps_it(void **state)
+{
+	works_on(0, 7);
+	assert_true(handoff_waits(&threads[1], &queue));
+	handoff_wakes(&threads[0], &queue, false);
+	handoff_woken(&threads[1], &queue);
+	assert_true(handoff_waits(&threads[0], &other_queue));
+	handoff_wakes(&threads[1], &other_queue, false);
+	handoff_woken(&threads[0], &other_queue);
+	assert_int_equal(known(1), 7);
+	/* Not if others wait there too: a lock, say. */
+	works_on(3, 9);
+	assert_true(handoff_waits(&threads[0], &other_queue));
+	assert_true(handoff_waits(&threads[3], &other_queue));
+	handoff_wakes(&threads[1], &other_queue, false);
+	assert_int_equal(known(1), 0);
+	handoff_woken(&threads[0], &other_queue);
+	handoff_wakes(&threads[2], &other_queue, false);
+	handoff_woken(&threads[3], &other_queue);
 }
 
 int main(void)
@@ -164,6 +215,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_wake_into_a_pool_at_work_passes_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(who_was_handed_work_and_wakes_another_has_done_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_wake_of_nobody_is_forgotten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wake_while_another_request_is_unfinished_passes_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_request_that_comes_meanwhile_makes_handed_work_uncertain, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_wakes_the_request_s_own_thread_keeps_it, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_handed.c - the rules for a thread that got its request from another one, which has created or
+ * woken it. APP. Whether it was meant for that request, or is one of a pool that takes from its queue
+ * whatever comes next, shows only later.
+ */
+#include "shim/attribute_turn.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+#define HELPERS_PROOF 3
+
+static const struct feed_context nobody;
+
+_Atomic uint32_t attribute_helpers_unproven = HELPERS_PROOF;
+
+/* No other request of the process was unfinished, since before it was handed over. */
+static bool is_alone(const struct attribution *a)
+{
+	return a->alone && a->alone == live_newest();
+}
+
+/*
+ * With one request in the process there is nothing to mistake. Among several, a thread that was woken may
+ * find another's item in the queue, and one that was created may be a new one of a pool, unless those
+ * that this process creates have been seen to end without idling. Neither is believed before it says
+ * itself, by an answer or its end, that it was for this request.
+ */
+bool attribute_handed_surely(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	return is_alone(a) ||
+	       (a->created &&
+		!atomic_load_explicit(&attribute_helpers_unproven, memory_order_relaxed));
+}
+
+static void hand(struct thread *t, const struct feed_context *request, uint32_t alone)
+{
+	struct feed_context owner = attribute_inherited(t);
+
+	attribute_turn(t, &owner, ATTRIBUTION_HANDED, request);
+	t->attribution.alone = alone;
+}
+
+void attribute_handed(struct thread *t, const struct feed_context *request, uint32_t alone)
+{
+	if (t->attribution.mode == ATTRIBUTION_NONE || t->attribution.mode == ATTRIBUTION_HANDED)
+		hand(t, request, alone);
+}
+
+void attribute_created(struct thread *t, const struct feed_context *request, uint32_t alone)
+{
+	t->attribution.created = true;
+	hand(t, request, alone);
+}
+
+void attribute_idle(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = is_alone(a) ? a->request : nobody;
+
+	if (a->created)
+		atomic_store_explicit(&attribute_helpers_unproven, HELPERS_PROOF, memory_order_relaxed);
+	a->created = false;
+	if (a->mode == ATTRIBUTION_HANDED)
+		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+}
+
+void attribute_returned(struct thread *t)
+{
+	attribute_turn(t, &t->attribution.request, ATTRIBUTION_HANDED, &t->attribution.request);
+}
+
+static void note_helper(void)
+{
+	uint32_t n = atomic_load_explicit(&attribute_helpers_unproven, memory_order_relaxed);
+
+	/* One of two that meet here may count for both. */
+	if (n)
+		atomic_compare_exchange_strong_explicit(&attribute_helpers_unproven, &n, n - 1,
+							memory_order_relaxed, memory_order_relaxed);
+}
+
+void attribute_end(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+	struct feed_context owner = attribute_inherited(t);
+
+	if (a->created && a->mode == ATTRIBUTION_HANDED)
+		owner = a->request;
+	if (a->created)
+		note_helper();
+	a->created = false;
+	if (a->mode != ATTRIBUTION_SAID)
+		attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+}
