@@ -215,7 +215,7 @@ attribution_dir := $(B)/attribution
 PYTHON_SHARED := $(firstword $(wildcard /usr/lib/*/libpython3.*.so.1.0))
 PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
-attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
+attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_file.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
 	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so) \
 	$(if $(PYTHON_SHARED),$(attribution_dir)/python_shared)
 

@@ -31,6 +31,11 @@ def untraced(slots):
     return Load(slots, "none", cpu_ms=1300)  # all of it can only be wrong, so less will do
 
 
+def cost_us(number):
+    """What a request costs that burns in burn_<number>, before its program's factor; see load/load.c."""
+    return 1000 + (number + 3) * 7919 % 5001
+
+
 QUICK = Load()
 FULL = [untraced(1), Load(1, "alternate"), Load(1, "all"),
         untraced(16), Load(16, "half"), Load(16, "alternate"), Load(16, "all"),

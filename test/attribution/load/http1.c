@@ -104,9 +104,11 @@ static int answer(struct reader *reader, bool *kept)
 
 static size_t head(char *text, size_t size, const struct ask *ask)
 {
-	int n = snprintf(text, size, "GET %s?n=%u&us=%u HTTP/1.1\r\nHost: localhost\r\n", load.path,
-			 ask->n, ask->us);
+	char target[128];
+	int n;
 
+	slot_target(ask, target, sizeof(target));
+	n = snprintf(text, size, "GET %s HTTP/1.1\r\nHost: localhost\r\n", target);
 	if (ask->traceparent[0])
 		n += snprintf(text + n, size - (size_t)n, "traceparent: %s\r\n", ask->traceparent);
 	if (ask->close)

@@ -68,7 +68,7 @@ static bool submit(struct connection *connection, struct stream *stream)
 	if (connection->grpc)
 		snprintf(path, sizeof(path), "%s", load.path);
 	else
-		snprintf(path, sizeof(path), "%s?n=%u&us=%u", load.path, ask.n, ask.us);
+		slot_target(&ask, path, sizeof(path));
 	set(&fields[0], ":method", connection->grpc ? "POST" : "GET");
 	set(&fields[1], ":scheme", load.tls ? "https" : "http");
 	set(&fields[2], ":authority", "localhost");

@@ -85,6 +85,17 @@ bool slot_next(struct slot *slot, struct ask *ask)
 	return true;
 }
 
+void slot_target(const struct ask *ask, char *target, size_t size)
+{
+	size_t length = strlen(load.path);
+	bool by_name = length && load.path[length - 1] == '/';
+	char name[16] = "";
+
+	if (by_name)
+		snprintf(name, sizeof(name), "%u", ask->n);
+	snprintf(target, size, "%s%s?n=%u&us=%u", load.path, name, ask->n, ask->us);
+}
+
 void slot_answered(void)
 {
 	atomic_fetch_add(&answered, 1);

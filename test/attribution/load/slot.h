@@ -7,6 +7,7 @@
  * function.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 enum mode {
 	MODE_NONE,	/* no request carries a context */
@@ -38,6 +39,10 @@ extern struct load load; /* main's to write, before any thread */
 
 /* The next request of a slot; false when enough has been asked for. */
 bool slot_next(struct slot *slot, struct ask *ask);
+
+/* Its path, which ends in the function's number if what was asked for ends in a slash, and its
+ * query. */
+void slot_target(const struct ask *ask, char *target, size_t size);
 
 /* A request was answered; why not, if it was not. */
 void slot_answered(void);
