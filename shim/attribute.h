@@ -113,7 +113,8 @@ void attribute_read(struct thread *thread, const struct feed_context *request);
 void attribute_write(struct thread *thread, const struct feed_context *request, bool begins);
 /* Bytes went out to a client for several of its requests at once. */
 void attribute_write_mixed(struct thread *thread);
-/* Bytes go out to a server on behalf of a request, or come from it; guess: as attribute_guess() said. */
+/* Bytes go out to a server on behalf of a request, or come from it, or to a client that are no
+ * answer yet; guess: as attribute_guess() said. */
 void attribute_upstream(struct thread *thread, const struct feed_context *request, bool guess);
 void attribute_answered(struct thread *thread, const struct feed_context *request, bool guess);
 /* What went out names another request than the one it was lent to: the thread's calls mislead. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conn.c - what bytes and calls on a descriptor mean. APP: called inside OBSERVE by the wrappers;
- * allocates nothing, never blocks. Clients' connections here, those to servers in conn_upstream.c.
+ * allocates nothing, never blocks. Clients' connections here (what goes out to them in
+ * conn_answer.c), those to servers in conn_upstream.c.
  */
 #include <string.h>
 #include <sys/stat.h>
 
 #include "shim/attribute.h"
 #include "shim/conn.h"
+#include "shim/conn_answer.h"
 #include "shim/conn_request.h"
 #include "shim/conn_streams.h"
 #include "shim/conn_table.h"
@@ -247,66 +249,11 @@ void conn_drained(struct thread *t, int fd, ssize_t n)
 	conn_leave(c);
 }
 
-/* n bytes by vector, or n that nobody saw, to the scanner. True: what was asked is answered. */
-static bool completes(struct conn *c, const struct iovec *vector, size_t count, size_t n)
-{
-	int done = 0;
-
-	if (c->kind != CONN_INBOUND)
-		return true;
-	if (!vector)
-		done = protocol_sent(&c->scanner, NULL, n);
-	for (size_t i = 0; vector && i < count && n && done >= 0; i++) {
-		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
-
-		if (part)
-			done = protocol_sent(&c->scanner, vector[i].iov_base, part);
-		n -= part;
-	}
-	/* Where the end cannot be seen, the first piece counts as the whole. */
-	return done != 0;
-}
-
-static void answer(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
-		   size_t n)
-{
-	bool begins = !c->answered;
-
-	c->answered = 1;
-	if (!c->request.flags) {
-		completes(c, vector, count, n);
-		attribute_other(t);
-		return;
-	}
-	attribute_write(t, &c->request, begins);
-	if (completes(c, vector, count, n))
-		live_end(c->request.request);
-}
-
-static void answer_streams(struct thread *t, struct conn *c, const struct iovec *vector,
-			   size_t count, size_t n)
-{
-	struct streams_answer answer = {.conn = c};
-
-	if (!vector)
-		streams_sent(&answer, NULL, n);
-	for (size_t i = 0; vector && i < count && n; i++) {
-		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
-
-		if (part)
-			streams_sent(&answer, vector[i].iov_base, part);
-		n -= part;
-	}
-	streams_answered(t, &answer);
-}
-
 static void sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		 size_t n)
 {
-	if (c->http2)
-		answer_streams(t, c, vector, count, n);
-	else if (is_clients(c))
-		answer(t, c, vector, count, n);
+	if (is_clients(c))
+		conn_answer(t, c, vector, count, n);
 	else
 		upstream_sent(t, c, vector, count, n);
 }

@@ -24,6 +24,21 @@ void streams_begin(struct conn *c, size_t preface)
 		c->kind = CONN_OPAQUE;
 }
 
+void streams_upgrade(struct conn *c)
+{
+	struct http2_stream *stream;
+
+	c->http2 = http2_open(0);
+	stream = c->http2 ? http2_begin(c->http2, 1) : NULL;
+	if (!stream) {
+		conn_forget_request(c);
+		c->kind = CONN_OPAQUE;
+		return;
+	}
+	stream->request = c->request;
+	memset(&c->request, 0, sizeof(c->request));
+}
+
 void streams_forget(struct conn *c)
 {
 	struct http2_stream *streams;

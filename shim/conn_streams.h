@@ -18,6 +18,8 @@ struct thread;
 /* The client has begun to speak HTTP/2; preface bytes of it came already. Without room for the
  * connection it is opaque. */
 void streams_begin(struct conn *conn, size_t preface);
+/* The live request has led to HTTP/2 and is its stream 1. */
+void streams_upgrade(struct conn *conn);
 /* All of its requests are over. */
 void streams_forget(struct conn *conn);
 /* n bytes came in; tell the thread what they mean once all have: streams_told(). */

@@ -19,6 +19,7 @@ int http1_body_begin(struct http1 *p)
 	if (coded && !(p->seen & SEEN_CHUNKED))
 		return -EPROTO;
 	r->upgrade = p->seen & SEEN_UPGRADE && p->seen & SEEN_CONNECTION_UPGRADE;
+	r->upgrade_http2 &= r->upgrade;
 	r->has_context = propagator_end(&p->propagator, &r->context);
 	p->head = p->pos = 0;
 	/* A tunnel; and HTTP/1.0 has no chunks, so its framing is in doubt (section 6.1). */

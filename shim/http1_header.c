@@ -85,6 +85,9 @@ static int take_coding(struct http1 *p)
 
 static int take_upgrade(struct http1 *p)
 {
+	bool whole = p->end <= HTTP1_VALUE_MAX && !(p->seen & (SEEN_FOLD | SEEN_UPGRADE));
+
+	p->request.upgrade_http2 = whole && same_word(p->value, p->end, "h2c");
 	p->seen |= SEEN_UPGRADE;
 	return 0;
 }

@@ -77,8 +77,10 @@ static ssize_t head_done(struct http1_response *r)
 	bool success = r->status / 100 == 2;
 
 	r->head = 0;
-	if (r->status == 101 || (r->connects & 1 && success))
-		return lose(r, EPROTONOSUPPORT);
+	if (r->status == 101 || (r->connects & 1 && success)) {
+		lose(r, EPROTONOSUPPORT);
+		return 1;
+	}
 	if (r->status / 100 == 1) {
 		r->state = AT_RESPONSE; /* interim: the final one is still to come */
 		return 0;
@@ -341,6 +343,11 @@ ssize_t http1_response_skip(struct http1_response *r, size_t n)
 	if (ended)
 		return (ssize_t)took;
 	return took < n ? lose(r, EPROTO) : 0;
+}
+
+bool http1_response_over(const struct http1_response *r)
+{
+	return r->error == EPROTONOSUPPORT;
 }
 
 bool http1_response_until_close(const struct http1_response *r)

@@ -33,13 +33,15 @@ struct http1_response {
 /* A request went by: its response comes after those of the requests before it. */
 void http1_response_expect(struct http1_response *r, const char *method);
 /*
- * The next n bytes. > 0: a final response ended after that many; 0: none ended; < 0, for good:
- * -EPROTO (not HTTP/1, or not safely so), -E2BIG, -EPROTONOSUPPORT (another protocol begins here:
- * 101, or 2xx to a CONNECT; status says which).
+ * The next n bytes. > 0: a final response ended after that many, or one behind which another
+ * protocol begins (101, or 2xx to a CONNECT; status says which); 0: none ended; < 0, for good:
+ * -EPROTO (not HTTP/1, or not safely so), -E2BIG, -EPROTONOSUPPORT (it is that other protocol).
  */
 ssize_t http1_response_feed(struct http1_response *r, const void *bytes, size_t n);
 /* The same of n bytes that were not seen: what is not body among them, loses the scanner. */
 ssize_t http1_response_skip(struct http1_response *r, size_t n);
+/* Whether another protocol has begun. */
+bool http1_response_over(const struct http1_response *r);
 /* Whether the response that is under way ends with the connection only. */
 bool http1_response_until_close(const struct http1_response *r);
 

@@ -35,15 +35,6 @@ struct http2 *http2_open(size_t seen)
 	return h;
 }
 
-struct http2 *http2_open_upgrade(void)
-{
-	struct http2 *h = http2_open(0);
-
-	if (h)
-		h->out_where = HTTP2_OUT_SWITCHING;
-	return h;
-}
-
 void http2_close(struct http2 *h)
 {
 	http2_pool_put(h);

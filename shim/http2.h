@@ -31,15 +31,10 @@ struct http2_stream {
 
 /*
  * A connection whose client has sent the first preface bytes of the preface already
- * (http1_pending() of the scanner that met it). NULL: HTTP2_CONNECTIONS_MAX are open.
+ * (http1_pending() of the scanner that met it). NULL: HTTP2_CONNECTIONS_MAX are open. The request
+ * of an HTTP/1 connection that was upgraded is stream 1: http2_begin() it.
  */
 struct http2 *http2_open(size_t preface);
-/*
- * A connection on which an HTTP/1 request asked for h2c just now: its answer, not yet written,
- * decides. Feed http2_sent() from there on; http2_feed() from the preface that may follow. The
- * request is stream 1: http2_begin() it.
- */
-struct http2 *http2_open_upgrade(void);
 void http2_close(struct http2 *h);
 
 /*
@@ -66,7 +61,7 @@ typedef void http2_seen_fn(void *arg, struct http2_stream *stream, bool ended);
  * The next n bytes of the direction that answers go; bytes may be NULL if they were not in memory
  * (sendfile), which only a frame's payload can be. seen is called once for each HEADERS,
  * CONTINUATION, DATA and RST_STREAM frame that they touch. 0, or -EPROTO for good: from here on no
- * byte's stream is known. In an upgraded connection the latter may mean that the server declined.
+ * byte's stream is known.
  */
 int http2_sent(struct http2 *h, const void *bytes, size_t n, http2_seen_fn *seen, void *arg);
 

@@ -7,30 +7,6 @@
 
 #include "shim/http2_step.h"
 
-static const char switching[] = "HTTP/1.1 101";
-
-/* The answer to an upgrade (RFC 7540, section 3.2), up to its empty line. -EPROTO: another answer.
- */
-static ssize_t take_switching(struct http2 *h, const uint8_t *bytes, size_t n)
-{
-	static const char blank_line[] = "\r\n\r\n";
-
-	for (size_t i = 0; i < n; i++, h->switching++) {
-		if (h->switching < sizeof(switching) - 1) {
-			if (bytes[i] != switching[h->switching])
-				return -EPROTO;
-			continue;
-		}
-		if (bytes[i] != blank_line[h->blank])
-			h->blank = 0;
-		if (bytes[i] == blank_line[h->blank] && ++h->blank == sizeof(blank_line) - 1) {
-			h->out_where = HTTP2_OUT_FRAMES;
-			return (ssize_t)(i + 1);
-		}
-	}
-	return (ssize_t)n;
-}
-
 /* This frame is the last of its stream: a reset, or END_STREAM with all of the header block out. */
 static bool frame_ends(struct http2 *h)
 {
@@ -98,18 +74,13 @@ int http2_sent(struct http2 *h, const void *buf, size_t n, http2_seen_fn *seen, 
 	const uint8_t *bytes = buf;
 	size_t at = 0;
 
-	while (at < n && h->out_where != HTTP2_OUT_LOST) {
-		const uint8_t *rest = bytes ? bytes + at : NULL;
-		ssize_t took;
+	while (at < n && !h->out_lost) {
+		ssize_t took = take_frame(h, bytes ? bytes + at : NULL, n - at, seen, arg);
 
-		if (h->out_where == HTTP2_OUT_SWITCHING)
-			took = rest ? take_switching(h, rest, n - at) : -EPROTO;
-		else
-			took = take_frame(h, rest, n - at, seen, arg);
 		if (took < 0)
-			h->out_where = HTTP2_OUT_LOST;
+			h->out_lost = 1;
 		else
 			at += (size_t)took;
 	}
-	return h->out_where == HTTP2_OUT_LOST ? -EPROTO : 0;
+	return h->out_lost ? -EPROTO : 0;
 }

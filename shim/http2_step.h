@@ -47,12 +47,6 @@ enum http2_where { /* in the direction of requests */
 		   HTTP2_IN_REST,     /* whatever else there is of the frame */
 };
 
-enum http2_out_where { /* in the direction of answers */
-		       HTTP2_OUT_FRAMES,
-		       HTTP2_OUT_SWITCHING, /* the head of an answer with status 101 */
-		       HTTP2_OUT_LOST,
-};
-
 struct http2 {
 	/* requests */
 	struct http2_frame in;
@@ -76,11 +70,9 @@ struct http2 {
 
 	/* answers */
 	struct http2_frame out;
-	uint8_t out_where; /* enum http2_out_where */
+	uint8_t out_lost; /* where frames begin is not known any more */
 	uint8_t out_settled;
-	uint8_t out_ends;   /* the header block that is going out is its stream's last */
-	uint8_t blank;	    /* how much of the empty line that ends a 101 was seen */
-	uint32_t switching; /* bytes of the 101 seen */
+	uint8_t out_ends; /* the header block that is going out is its stream's last */
 
 	uint32_t count, forgotten;
 	struct http2_stream streams[HTTP2_STREAMS_MAX]; /* the first count, ascending */

@@ -144,20 +144,34 @@ ssize_t protocol_received(struct protocol_scanner *p, const void *bytes, size_t 
 	return ret ? ret + (ssize_t)at : 0;
 }
 
-static int response_sent(struct http1_response *r, const uint8_t *s, size_t n)
+/* Of *n bytes; afterwards, how many came behind the last response that has ended. */
+static int response_sent(struct http1_response *r, const uint8_t *s, size_t *n)
 {
 	bool ended = false;
 
-	while (n) {
-		ssize_t ret = s ? http1_response_feed(r, s, n) : http1_response_skip(r, n);
+	while (*n && !http1_response_over(r)) {
+		ssize_t ret = s ? http1_response_feed(r, s, *n) : http1_response_skip(r, *n);
 
 		if (ret <= 0)
 			return ret < 0 ? -1 : 0;
 		ended = true;
 		s = s ? s + ret : NULL;
-		n -= (size_t)ret;
+		*n -= (size_t)ret;
 	}
-	return ended && !r->awaited;
+	return http1_response_over(r) ? -1 : ended && !r->awaited;
+}
+
+static int http1_sent(struct protocol_scanner *p, const uint8_t *s, size_t n)
+{
+	size_t left = n;
+	int ret = response_sent(&p->response, s, &left);
+	/* A body goes before the frames. */
+	bool upgrade = p->http1.request.upgrade_http2 && http1_where(&p->http1) == HTTP1_BETWEEN;
+
+	if (!upgrade || p->response.status != 101 || !http1_response_over(&p->response))
+		return ret;
+	p->begins = (int32_t)(n - left);
+	return PROTOCOL_HTTP2_BEGINS;
 }
 
 static int fastcgi_sent(struct fastcgi *f, const uint8_t *s, size_t n)
@@ -215,8 +229,12 @@ int protocol_sent(struct protocol_scanner *p, const void *bytes, size_t n)
 		return -1;
 	switch (p->protocol) {
 	case PROTOCOL_UNKNOWN: ret = n ? server_first(p, bytes, n) : 0; break;
-	case PROTOCOL_HTTP1: ret = response_sent(&p->response, bytes, n); break;
-	case PROTOCOL_UWSGI: ret = response_sent(&p->uwsgi_response, bytes, n); break;
+	case PROTOCOL_HTTP1:
+		ret = http1_sent(p, bytes, n);
+		break;
+	case PROTOCOL_UWSGI:
+		ret = response_sent(&p->uwsgi_response, bytes, &n);
+		break;
 	case PROTOCOL_FASTCGI: ret = fastcgi_sent(&p->fastcgi, bytes, n); break;
 	case PROTOCOL_POSTGRES: ret = postgres_sent(&p->pgwire, bytes, n); break;
 	case PROTOCOL_MYSQL: ret = 0; break;

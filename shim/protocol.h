@@ -46,7 +46,7 @@ struct protocol_scanner {
 	uint8_t protocol; /* enum protocol */
 	uint8_t error;	  /* errno, once given up */
 	bool unanswerable; /* ends of answers are not seen any more */
-	int32_t begins;	  /* see protocol_received() */
+	int32_t begins;	   /* see protocol_received(), protocol_sent() */
 	union {
 		struct protocol_detect detect;
 		struct {
@@ -78,9 +78,11 @@ void protocol_init(struct protocol_scanner *p);
 ssize_t protocol_received(struct protocol_scanner *p, const void *bytes, size_t n);
 
 /*
- * The next n bytes to the client; NULL: their number only. 1: with them, every request whose head was
- * reported is answered; 0: not so, or it cannot be told; < 0: it never will be on this connection, and
- * further calls say so (an HTTP/1 connection that has ended in an upgrade too).
+ * The next n bytes to the client; NULL: their number only. 1: with them, every request whose head
+ * was reported is answered; 0: not so, or it cannot be told; < 0: it never will be on this
+ * connection, and further calls say so (an HTTP/1 connection that has ended in an upgrade too).
+ * PROTOCOL_HTTP2_BEGINS: after p->begins of these bytes, as the head just reported has asked, whose
+ * answer is still to come.
  */
 int protocol_sent(struct protocol_scanner *p, const void *bytes, size_t n);
 

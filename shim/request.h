@@ -17,6 +17,7 @@ struct request_head {
 	struct trace_context context; /* all zero unless has_context */
 	bool has_context;	      /* the head names exactly one context, and a valid one */
 	bool upgrade;		      /* asks to leave the protocol (WebSocket, h2c) */
+	bool upgrade_http2;	      /* ... for HTTP/2 and for nothing else */
 	/* HTTP's method; of a database's request, the statement's first keyword in upper case. */
 	char method[REQUEST_METHOD_MAX + 1];
 	/* The path, without a query, as sent; the first bytes of it if it is longer; "": none. */

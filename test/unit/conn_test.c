@@ -17,6 +17,7 @@
 
 #include "shim/conn.h"
 #include "shim/conn_table.h"
+#include "shim/live.h"
 #include "shim/region.h"
 #include "shim/self.h"
 #include "shim/thread.h"
@@ -302,6 +303,52 @@ static void an_upgraded_connection_goes_on_for_its_request(void **state)
 	assert_int_equal(working_on(&self), 0x11);
 }
 
+/* What goes out next to the client: frames of HTTP/2's, each its nine bytes and a payload of zeros.
+ */
+#define FRAME(size, type, flags, stream) "\0\0" size type flags "\0\0\0" stream
+#define SENDS(bytes) conn_sent(&self, FD, bytes, sizeof(bytes) - 1)
+#define H2C(digit)                                                                                 \
+	"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"                \
+	"traceparent: 00-" digit digit digit digit "f3577b34da6a3ce929d0e0e4-00f067aa0ba902" digit \
+	"-01\r\n\r\n"
+#define SETTINGS FRAME("\0", "\4", "\0", "\0")
+#define ANSWER(stream) FRAME("\1", "\1", "\5", stream) "\x88"
+
+static void the_request_of_an_upgrade_is_stream_1(void **state)
+{
+	receive(FD, H2C("11"));
+	assert_int_equal(working_on(&self), 0x11);
+	SENDS("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" SETTINGS);
+	assert_int_equal(live_count(self.tid), 1);
+	assert_int_equal(self.attribution.mode, ATTRIBUTION_ACTIVE);
+	attribute_wait(&self);
+	receive(FD, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	assert_int_equal(working_on(&self), 0x11);
+	conn_received(&self, FD, SETTINGS, 9);
+	SENDS(ANSWER("\1"));
+	assert_int_equal(live_count(self.tid), 0);
+	/* Stream 3: ":method: GET", ":path: /", without context. */
+	conn_received(&self, FD, FRAME("\2", "\1", "\5", "\3") "\x82\x84", 11);
+	assert_int_equal(working_on(&self), 0);
+	assert_int_equal(live_count(self.tid), 1);
+	SENDS(ANSWER("\3"));
+	assert_int_equal(live_count(self.tid), 0);
+}
+
+static void an_upgrade_may_be_answered_in_one_write_or_declined(void **state)
+{
+	receive(FD, H2C("11"));
+	SENDS("HTTP/1.1 101 x\r\n\r\n" SETTINGS ANSWER("\1"));
+	assert_int_equal(live_count(self.tid), 0);
+	assert_int_equal(self.attribution.mode, ATTRIBUTION_AFTER);
+	conn_accepted(&self, FD + 1);
+	receive(FD + 1, H2C("22"));
+	conn_sent(&self, FD + 1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38);
+	assert_int_equal(live_count(self.tid), 0);
+	receive(FD + 1, ONE);
+	assert_int_equal(working_on(&self), 0x11);
+}
+
 static void descriptors_above_the_table_are_counted_and_not_seen(void **state)
 {
 	conn_accepted(&self, CONN_FD_MAX);
@@ -404,6 +451,8 @@ int main(void)
 	    TEST(a_connection_that_is_not_http_is_never_parsed_again),
 	    TEST(a_head_that_is_not_understood_ends_what_the_connection_lends),
 	    TEST(an_upgraded_connection_goes_on_for_its_request),
+	    TEST(the_request_of_an_upgrade_is_stream_1),
+	    TEST(an_upgrade_may_be_answered_in_one_write_or_declined),
 	    TEST(descriptors_above_the_table_are_counted_and_not_seen),
 	    TEST(upstreams_and_files_end_a_tail_and_nothing_else),
 	    TEST(two_threads_in_one_connection_at_once_give_it_up),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Plays what a client and a server say to each other to a protocol_scanner, and writes down what it
- * reports: for each head "method target d;" (d: the span id's last digit, '-': no context), "answered"
- * with the status, "TLS", "HTTP/2", or an error. goes() plays it whole, then with one more cut at every byte
- * and byte by byte, each piece a heap block of its exact size: the reports must be the same.
+ * reports: for each head "method target d;" (d: the span id's last digit, '-': no context),
+ * "answered" with the status, "TLS", "HTTP/2" ("!": the client's), or an error. goes() plays it
+ * whole, then with one more cut at every byte and byte by byte, each piece a heap block of its
+ * exact size: the reports must be the same.
  */
 #ifndef SPANPROF_TEST_CONVERSATION_H
 #define SPANPROF_TEST_CONVERSATION_H
@@ -96,8 +97,10 @@ static void piece(struct protocol_scanner *p, const struct turn *t, size_t from,
 		ret = protocol_sent(p, t->who == 'S' ? copy : NULL, n);
 		if (ret > 0)
 			say(r, "answered %u; ", protocol_status(p));
-		else if (ret < 0 && !before)
-			say(r, "lost; ");
+		else if (ret == PROTOCOL_HTTP2_BEGINS)
+			mark(r, at + (size_t)p->begins);
+		if (ret < 0 && !before)
+			say(r, ret == PROTOCOL_HTTP2_BEGINS ? "HTTP/2; " : "lost; ");
 	}
 	free(copy);
 }

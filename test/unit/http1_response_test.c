@@ -91,8 +91,9 @@ static void some_have_no_body(void **state)
 
 static void another_protocol_may_begin(void **state)
 {
-	ANSWERS("G", "HTTP/1.1 101 x\r\n\r\nabc", "over!");
-	ANSWERS("C", OK "\r\nabc", "over!");
+	ANSWERS("G", "HTTP/1.1 101 x\r\n\r\nabc", "101@18 over!");
+	ANSWERS("G", "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 101 x\r\n\r\n", "101@36 ");
+	ANSWERS("C", OK "\r\nabc", "200@19 over!");
 	ANSWERS("C", "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "403@38 ");
 }
 

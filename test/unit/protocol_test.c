@@ -58,6 +58,30 @@ static void an_upgrade_ends_http1(void **state)
 	     S("HTTP/1.1 101 Switching\r\n\r\n"), C("\x81\x05"), S("\x81\x02hi"));
 }
 
+#define UPGRADE(to)                                                                                \
+	"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " to "\r\n\r\n"
+
+static void http2_begins_behind_the_answer_to_its_upgrade(void **state)
+{
+	static const struct turn t[] = {C(UPGRADE("h2c")), S("HTTP/1.1 101 x\r\n\r\n\0\0\0\4")};
+	struct report r;
+
+	GOES("GET / -; HTTP/2; ", C(UPGRADE("h2c")), S("HTTP/1.1 101 x\r\nUpgrade: h2c\r\n\r\n"));
+	play(TURNS(t), 0, 1000, &r);
+	assert_string_equal(r.text, "GET / -; HTTP/2; ");
+	assert_int_equal(r.marks, 2);
+	assert_int_equal(r.at[1], t[0].n + 18);
+	GOES("GET / -; answered 200; GET /a 6; ", C(UPGRADE("h2c")), S(OK("", "0")), C(GET("/a")));
+	GOES("GET / -; lost; ", C(UPGRADE("h2c, websocket")), S("HTTP/1.1 101 x\r\n\r\n"));
+	GOES("GET / -; lost; ", C(UPGRADE("h2c\r\nUpgrade: h2c")), S("HTTP/1.1 101 x\r\n\r\n"));
+	GOES("GET / -; lost; ", C("GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"),
+	     S("HTTP/1.1 101 x\r\n\r\n"));
+	GOES("POST / -; lost; ",
+	     C("POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n"
+	       "Content-Length: 2\r\n\r\n"),
+	     S("HTTP/1.1 101 x\r\n\r\n"));
+}
+
 static void tls_begins_before_anything_else(void **state)
 {
 	GOES("TLS; ", C("\x16\x03"));
@@ -204,6 +228,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(bodies_may_go_by_unseen),
     cmocka_unit_test(a_body_that_is_too_long_loses_the_answers),
     cmocka_unit_test(an_upgrade_ends_http1),
+    cmocka_unit_test(http2_begins_behind_the_answer_to_its_upgrade),
     cmocka_unit_test(tls_begins_before_anything_else),
     cmocka_unit_test(what_tls_carries_is_followed),
     cmocka_unit_test(http2_begins_where_its_preface_does),

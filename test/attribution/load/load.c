@@ -119,7 +119,8 @@ static void *connection(void *number)
 static void choose_protocol(const char *name)
 {
 	load.tls = !strcmp(name, "https") || !strcmp(name, "h2");
-	if (!strcmp(name, "h2") || !strcmp(name, "h2c"))
+	load.upgrade = !strcmp(name, "h2upgrade");
+	if (!strcmp(name, "h2") || !strcmp(name, "h2c") || load.upgrade)
 		run = http2_run;
 	else if (!strcmp(name, "grpc"))
 		run = grpc_run;
@@ -171,7 +172,8 @@ static void options(int argc, char **argv)
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
 		fprintf(
 		    stderr,
-		    "usage: load [-p http|https|h2|h2c|grpc|pg|pgx|mariadb|redis] [-c slots] [-m "
+		    "usage: load [-p http|https|h2|h2c|h2upgrade|grpc|pg|pgx|mariadb|redis] [-c "
+		    "slots] [-m "
 		    "streams] "
 		    "[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost "
 		    "factor] PORT [PATH]\n");

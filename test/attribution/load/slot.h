@@ -32,7 +32,7 @@ struct load {
 	int port;
 	unsigned slots, streams, close_percent;
 	enum mode mode;
-	bool tls;
+	bool tls, upgrade;
 };
 
 extern struct load load; /* main's to write, before any thread */

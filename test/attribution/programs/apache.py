@@ -109,6 +109,14 @@ class H2(Https):
     more = Https.more + "Protocols h2 http/1.1\n"
 
 
+class H2Upgrade(Event):
+    recall, exception = 0, H2.exception
+    name, shape, protocol = "Apache h2 upgrade", "a connection's first request by HTTP/1", "h2upgrade"
+    streams = 4
+    modules = ("http2",)
+    more = "Protocols h2c http/1.1\n"
+
+
 class Proxy(Event):
     name, shape = "Apache proxy", "mod_proxy_http before another httpd that burns"
     modules = ("proxy", "proxy_http")
@@ -140,4 +148,4 @@ class Cgi(Prefork):
              "PYROSCOPE_APPLICATION_NAME", "HOST_ROOM"]) + "\n"
 
 
-PROGRAMS = [Event, Worker, Prefork, Https, H2, Proxy, Cgi]
+PROGRAMS = [Event, Worker, Prefork, Https, H2, H2Upgrade, Proxy, Cgi]

@@ -62,6 +62,8 @@ PROGRAMS = [
     GnuTls,
     shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
           exception="io_uring makes no call that could be seen, so nothing is labelled"),
+    shape("libnghttp2 upgrade", "a thread a connection, which begins as HTTP/1, one stream at a time",
+          "shape_h2", "upgrade", protocol="h2upgrade", factor=3),
     shape("libnghttp2", "a thread a connection, 4 streams worked on in turn", "shape_h2",
           protocol="h2c", streams=4, recall=0,
           exception="all streams of a read are worked on before any is answered: left unlabelled"),
