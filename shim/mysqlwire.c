@@ -46,7 +46,7 @@ static int begin_packet(struct mysqlwire *m)
 	}
 	if (goes_on)
 		return 0;
-	m->in_command = !m->header[3];
+	m->in_command = !mysqlanswer_file_packet(&m->answer, m->header[3], length) && !m->header[3];
 	m->text = false;
 	m->position = 0;
 	return m->in_command && !length ? -EPROTO : 0;
@@ -129,6 +129,7 @@ static int end_packet(struct mysqlwire *m)
 		return 0;
 	if (m->text)
 		m->request.has_context = sqlcomment_end(&m->comment, &m->request.context);
+	mysqlanswer_expect(&m->answer, m->command, m->header[3], m->capabilities);
 	return 1;
 }
 

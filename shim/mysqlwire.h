@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "shim/mysqlanswer.h"
 #include "shim/sqlcomment.h"
 
 #define MYSQLWIRE_TLS_BEGINS (-EPROTOTYPE)
@@ -18,6 +19,7 @@
 struct mysqlwire {
 	struct request_head request;
 	struct sqlcomment comment;
+	struct mysqlanswer answer;
 	uint32_t left; /* of this packet */
 	uint32_t capabilities;
 	uint32_t position; /* in the command or the handshake; it stops at a few */

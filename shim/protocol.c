@@ -210,6 +210,19 @@ static int postgres_sent(struct pgwire *p, const uint8_t *s, size_t n)
 	return ended && !p->awaited;
 }
 
+static int mysql_sent(struct mysqlwire *m, const uint8_t *s, size_t n)
+{
+	bool ended = false;
+	ssize_t ret;
+
+	while (n && (ret = mysqlanswer_feed(&m->answer, s, n)) > 0) {
+		ended = true;
+		s += ret;
+		n -= (size_t)ret;
+	}
+	return ended;
+}
+
 static int server_first(struct protocol_scanner *p, const uint8_t *s, size_t n)
 {
 	int ret = protocol_greeting(&p->detect, s, n);
@@ -237,7 +250,9 @@ int protocol_sent(struct protocol_scanner *p, const void *bytes, size_t n)
 		break;
 	case PROTOCOL_FASTCGI: ret = fastcgi_sent(&p->fastcgi, bytes, n); break;
 	case PROTOCOL_POSTGRES: ret = postgres_sent(&p->pgwire, bytes, n); break;
-	case PROTOCOL_MYSQL: ret = 0; break;
+	case PROTOCOL_MYSQL:
+		ret = mysql_sent(&p->mysqlwire, bytes, n);
+		break;
 	default: ret = -1; break;
 	}
 	p->unanswerable = ret < 0;

@@ -193,7 +193,7 @@ static void pgbench_parses_once(void **state)
 
 static void mariadb_queries(void **state)
 {
-	goes(TURNS(mariadb_select), "SELECT  2; SELECT  -; ");
+	goes(TURNS(mariadb_select), "SELECT  2; answered 0; SELECT  -; answered 0; ");
 }
 
 static void mysql_speaks_first(void **state)
