@@ -244,7 +244,7 @@ $(attribution_dir)/load: $(wildcard test/attribution/load/*.[ch])
 $(attribution_dir)/shape_%: test/attribution/shapes/%.c test/attribution/shapes/serve.c $(attribution_dir)/libburn.so
 	$(call say,SHAPE,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -o $@ $(filter %.c,$^) -L$(@D) -lburn -Wl,-rpath,'$$ORIGIN' \
-		-Wl,--as-needed -luring -lnghttp2 -lgnutls -lpthread
+		-Wl,--as-needed -luring -lnghttp2 -lgnutls -lssl -lcrypto -lpthread
 attribution-programs: $(attribution_bin)
 .PHONY: attribution-programs
 

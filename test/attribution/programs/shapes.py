@@ -18,12 +18,22 @@ class Shape(Program):
 class GnuTls(Shape):
     name, shape, protocol = "GnuTLS", "a thread a connection, GnuTLS", "https"
     argv = ("shape_gnutls",)
+    mode = ()
 
     def prepare(self):
         certificate(self.dir)
 
     def command(self):
-        return [*super().command(), self.dir / "cert.pem", self.dir / "key.pem"]
+        return [*super().command(), self.dir / "cert.pem", self.dir / "key.pem", *self.mode]
+
+
+class OpenSsl(GnuTls):
+    name, shape = "OpenSSL", "a thread a connection, OpenSSL"
+    argv = ("shape_openssl",)
+
+
+class OpenSslMemory(OpenSsl):
+    name, shape, mode = "OpenSSL in memory", "the same; the program moves the ciphertext", ("memory",)
 
 
 def shape(name, what, *argv, **more):
@@ -60,6 +70,8 @@ PROGRAMS = [
     *(shape(f"writes by {name}", "a thread a connection", "shape_calls", "recvfrom", name, one_load=True,
             **UNSEEN.get(name, {})) for name in WRITERS),
     GnuTls,
+    OpenSsl,
+    OpenSslMemory,
     shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
           exception="io_uring makes no call that could be seen, so nothing is labelled"),
     shape("libnghttp2 upgrade", "a thread a connection, which begins as HTTP/1, one stream at a time",
