@@ -66,6 +66,8 @@ void mysqlanswer_expect(struct mysqlanswer *a, uint8_t command, uint8_t sequence
 {
 	bool between = !a->header_length && !a->continued;
 
+	if (of_command(command) == PREPARED)
+		a->statement = 0;
 	a->begun = true;
 	a->lost |= !between || (a->state != IDLE && a->state != UNTOLD);
 	a->state = (uint8_t)of_command(command);
@@ -164,6 +166,7 @@ static enum state prepared(struct mysqlanswer *a)
 		return UNTOLD;
 	a->columns = a->held[5] | (uint32_t)a->held[6] << 8;
 	a->definitions = parameters;
+	memcpy(&a->statement, a->held + 1, sizeof(a->statement));
 	return parameters ? PARAMETERS : columns_of_prepared(a);
 }
 

@@ -20,6 +20,7 @@ struct mysqlanswer {
 	uint32_t length;      /* its own */
 	uint32_t definitions; /* columns still to be described */
 	uint32_t columns; /* of a statement that was prepared: they come behind its parameters */
+	uint32_t statement; /* the one that was prepared last; 0: none */
 	uint8_t header[4];
 	uint8_t header_length;
 	uint8_t held_length;

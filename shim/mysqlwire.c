@@ -24,6 +24,7 @@ enum {
 	COM_STMT_EXECUTE = 0x17,
 	COM_STMT_SEND_LONG_DATA = 0x18,
 	COM_STMT_CLOSE = 0x19,
+	COM_STMT_RESET = 0x1a,
 	COM_LAST = 0x1f,
 	COM_STMT_BULK_EXECUTE = 0xfa, /* MariaDB's */
 };
@@ -52,6 +53,11 @@ static int begin_packet(struct mysqlwire *m)
 	return m->in_command && !length ? -EPROTO : 0;
 }
 
+static bool is_execution(const struct mysqlwire *m)
+{
+	return m->command == COM_STMT_EXECUTE || m->command == COM_STMT_BULK_EXECUTE;
+}
+
 static int begin_command(struct mysqlwire *m, uint8_t command)
 {
 	m->command = command;
@@ -61,8 +67,9 @@ static int begin_command(struct mysqlwire *m, uint8_t command)
 	m->text = command == COM_QUERY || command == COM_STMT_PREPARE;
 	if (m->text)
 		sqlcomment_begin(&m->comment, SQL_MYSQL, &m->request);
-	else if (command == COM_STMT_EXECUTE || command == COM_STMT_BULK_EXECUTE)
+	else if (is_execution(m))
 		strcpy(m->request.method, "EXECUTE");
+	m->executes = 0;
 	return 0;
 }
 
@@ -84,11 +91,13 @@ static int command(struct mysqlwire *m, const uint8_t *s, size_t n)
 {
 	size_t i = 0;
 
-	for (; i < n && m->position < 3; i++, m->position++) {
+	for (; i < n && m->position < 5; i++, m->position++) {
 		int ret = m->position ? 0 : begin_command(m, s[i]);
 
 		if (ret)
 			return ret;
+		if (m->position)
+			m->executes |= (uint32_t)s[i] << 8 * (m->position - 1);
 		if (m->position && m->text && !is_attribute(m, s[i]))
 			sqlcomment_feed(&m->comment, &m->request, (const char *)s + i, 1);
 	}
@@ -127,8 +136,11 @@ static int end_packet(struct mysqlwire *m)
 	if (m->command == COM_QUIT || m->command == COM_STMT_CLOSE ||
 	    m->command == COM_STMT_SEND_LONG_DATA)
 		return 0;
-	if (m->text)
+	if (m->text ||
+	    (is_execution(m) && m->prepared && m->executes && m->executes == m->answer.statement))
 		m->request.has_context = sqlcomment_end(&m->comment, &m->request.context);
+	if (m->command != COM_STMT_RESET)
+		m->prepared = m->command == COM_STMT_PREPARE;
 	mysqlanswer_expect(&m->answer, m->command, m->header[3], m->capabilities);
 	return 1;
 }

@@ -2,7 +2,8 @@
 /*
  * The MySQL and MariaDB protocol as a server sees it, from the client's first packet on (the server
  * has greeted it before). A request is a command; the texts of COM_QUERY and COM_STMT_PREPARE may
- * carry context, the execution of a prepared statement never does: its text is of an earlier request.
+ * carry context. The execution of a prepared statement has that of its text if it is the very next
+ * command, since it was prepared for that; later ones are others', who carry none.
  * Context: APP; no allocation, no lock, no errno. Zeroed memory is an initialised scanner.
  */
 #ifndef SPANPROF_SHIM_MYSQLWIRE_H
@@ -23,6 +24,7 @@ struct mysqlwire {
 	uint32_t left; /* of this packet */
 	uint32_t capabilities;
 	uint32_t position; /* in the command or the handshake; it stops at a few */
+	uint32_t executes; /* the statement that this command is to execute */
 	uint8_t header[4];
 	uint8_t header_length;
 	uint8_t command;
@@ -30,6 +32,7 @@ struct mysqlwire {
 	bool continued; /* the packet is full: the command goes on in the next */
 	bool in_command;
 	bool text;	/* the bytes that come are the statement's */
+	bool prepared;	/* the command before has prepared a statement, of which .comment is */
 	uint8_t error;
 };
 

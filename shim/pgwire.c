@@ -10,9 +10,13 @@
 #include <string.h>
 
 enum state { AT_STARTUP, IN_STARTUP, AFTER_NEGOTIATION, AT_MESSAGE, IN_MESSAGE };
-enum text { NO_TEXT, STATEMENT_NAME, STATEMENT };
+enum text { NO_TEXT, STATEMENT_NAME, STATEMENT, PORTAL_NAME, BOUND_NAME, BOUND };
+
 enum { CODE_CANCEL = 80877102, CODE_SSL, CODE_GSS };
 enum { STARTUP_MAX = 10000, MESSAGE_MAX = 0x3fffffff, LENGTH = 4, HEADER = 5, TLS_HANDSHAKE = 0x16 };
+
+#define HASH_BEGIN 2166136261U /* FNV-1a */
+#define HASH_FACTOR 16777619U
 
 static uint32_t big_endian(const uint8_t *s)
 {
@@ -46,6 +50,7 @@ static void end_statement(struct pgwire *p)
 	struct trace_context context;
 
 	p->text = NO_TEXT;
+	p->parsed = p->name;
 	if (!sqlcomment_end(&p->comment, &context))
 		return;
 	if (r->has_context && memcmp(&r->context, &context, sizeof(context)))
@@ -59,8 +64,24 @@ static void begin_batch(struct pgwire *p)
 	if (p->batch)
 		return;
 	memset(&p->request, 0, sizeof(p->request));
-	p->conflict = false;
+	p->conflict = p->parses = p->runs = p->runs_prepared = p->runs_other = false;
+	p->parsed = 0;
 	p->batch = true;
+}
+
+/* The batch is complete. */
+static void end_batch(struct pgwire *p)
+{
+	struct request_head *r = &p->request;
+
+	p->batch = false;
+	if (p->runs_prepared && !p->runs_other && !p->parses)
+		r->has_context = sqlcomment_end(&p->comment, &r->context);
+	p->prepared = p->parses && !p->runs ? p->parsed : 0;
+	if (!p->conflict)
+		return;
+	memset(&r->context, 0, sizeof(r->context));
+	r->has_context = false;
 }
 
 /* A message's type and length are there. */
@@ -73,22 +94,33 @@ static int begin_message(struct pgwire *p)
 		return -EPROTO;
 	p->left = length - LENGTH;
 	p->text = NO_TEXT;
+	p->name = HASH_BEGIN;
 	switch (p->header[0]) {
 	case 'Q':
 	case 'P':
 		p->text = p->header[0] == 'Q' ? STATEMENT : STATEMENT_NAME;
 		begin_batch(p);
+		p->runs |= p->parses || p->header[0] == 'Q';
+		p->parses = true;
 		sqlcomment_begin(&p->comment, SQL_POSTGRES, &p->request);
 		break;
 	case 'E':
 		begin_batch(p);
+		p->runs = true;
 		if (!p->request.method[0])
 			strcpy(p->request.method, "EXECUTE");
 		break;
 	case 'B':
+		begin_batch(p);
+		p->runs = true;
+		p->text = PORTAL_NAME;
+		break;
+	case 'F':
+		begin_batch(p);
+		p->runs = p->runs_other = true;
+		break;
 	case 'D':
 	case 'C':
-	case 'F':
 		begin_batch(p);
 		break;
 	default:
@@ -98,18 +130,46 @@ static int begin_message(struct pgwire *p)
 	return 0;
 }
 
+/* A name, up to its NUL, with which what follows it begins: how much. */
+static size_t name(struct pgwire *p, const char *s, size_t n, enum text next)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!s[i]) {
+			p->text = (uint8_t)next;
+			return i + 1;
+		}
+		if (p->text != PORTAL_NAME)
+			p->name = (p->name ^ (uint8_t)s[i]) * HASH_FACTOR;
+	}
+	return n;
+}
+
+/* What a Bind message begins with. */
+static void bind(struct pgwire *p, const char *s, size_t n)
+{
+	size_t took = p->text == PORTAL_NAME ? name(p, s, n, BOUND_NAME) : 0;
+
+	if (p->text == BOUND_NAME)
+		name(p, s + took, n - took, BOUND);
+	if (p->text != BOUND)
+		return;
+	p->text = NO_TEXT;
+	if (p->prepared && p->name == p->prepared)
+		p->runs_prepared = true;
+	else
+		p->runs_other = true;
+}
+
 /* The name, then the text, each up to its NUL. */
 static void statement(struct pgwire *p, const char *s, size_t n)
 {
 	const char *nul;
+	size_t took;
 
 	if (p->text == STATEMENT_NAME) {
-		nul = memchr(s, 0, n);
-		if (!nul)
-			return;
-		n -= (size_t)(nul + 1 - s);
-		s = nul + 1;
-		p->text = STATEMENT;
+		took = name(p, s, n, STATEMENT);
+		s += took;
+		n -= took;
 	}
 	if (p->text != STATEMENT || !n)
 		return;
@@ -132,11 +192,7 @@ static int end_message(struct pgwire *p)
 		p->awaited++;
 	if ((!runs && !flush) || reported)
 		return 0;
-	p->batch = false;
-	if (p->conflict) {
-		memset(&p->request.context, 0, sizeof(p->request.context));
-		p->request.has_context = false;
-	}
+	end_batch(p);
 	return 1;
 }
 
@@ -172,7 +228,9 @@ static int step(struct pgwire *p, const uint8_t *s, size_t n, size_t *took)
 	}
 	*took = n < p->left ? n : p->left;
 	p->left -= (uint32_t)*took;
-	if (p->state == IN_MESSAGE && p->text)
+	if (p->state == IN_MESSAGE && p->text >= PORTAL_NAME)
+		bind(p, (const char *)s, *took);
+	else if (p->state == IN_MESSAGE && p->text)
 		statement(p, (const char *)s, *took);
 	if (p->left)
 		return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PostgreSQL's protocol, version 3, as a server sees it from a connection's first byte. A request is
- * a Query message, or all messages up to a Sync; its context is in the statements' comments.
+ * PostgreSQL's protocol, version 3, as a server sees it from a connection's first byte. A request
+ * is a Query message, or all messages up to a Sync; its context is in the statements' comments.
  *
  * A prepared statement's comment names the request that prepared it, not those that execute it
- * later: only texts that came in the same batch count. Context: APP; no allocation, no lock, no errno.
+ * later: only texts that came in the same batch count, or in the one before if that did nothing but
+ * prepare the statement that this one executes. Context: APP; no allocation, no lock, no errno.
  * Zeroed memory is an initialised scanner.
  */
 #ifndef SPANPROF_SHIM_PGWIRE_H
@@ -28,6 +29,12 @@ struct pgwire {
 	uint8_t header_length, answer_length;
 	uint8_t state;
 	uint8_t text;	 /* enum text: where in a message with a statement */
+	uint32_t name;	 /* of a statement, as far as it has come: a hash, as the next two */
+	uint32_t parsed; /* the last one that this batch has prepared */
+	uint32_t prepared; /* what the batch before has, having done nothing else; 0: no such */
+	bool parses;	   /* this batch has a text of its own, */
+	bool runs;	   /* does more than preparing one statement */
+	bool runs_prepared, runs_other;
 	bool batch;	 /* messages since the last request was reported */
 	bool conflict;	 /* its statements name different contexts */
 	bool negotiates; /* one byte of the server's is to come: the answer to a negotiation */

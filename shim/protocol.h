@@ -62,7 +62,7 @@ struct protocol_scanner {
 		struct mysqlwire mysqlwire;
 	};
 };
-_Static_assert(sizeof(struct protocol_scanner) <= 336, "it lives in a table");
+_Static_assert(sizeof(struct protocol_scanner) <= 344, "it lives in a table");
 
 void protocol_init(struct protocol_scanner *p);
 

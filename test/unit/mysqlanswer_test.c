@@ -85,6 +85,27 @@ static void a_statement_is_prepared(void **state)
 	GOES("SELECT  -; answered 0; ", CLASSIC, PREPARES, S(FAILS("\1")));
 }
 
+#define COMMENT "/*traceparent='00-11111111111111111111111111111111-2222222222222227-01'*/"
+#define PREPARES_TRACED C(PACKET("\x52", "\0", "\x16SELECT 1" COMMENT))
+#define IS_PREPARED(id) S(PACKET("\x0c", "\1", "\0" id "\0\0\0\0\0\0\0\0\0\0"))
+#define EXECUTES_ID(id) C(PACKET("\x0a", "\0", "\x17" id "\0\0\0\0\1\0\0\0"))
+#define DONE S(OK("\1", "\2\0"))
+
+static void a_statement_executed_at_once_is_its_preparers(void **state)
+{
+	GOES("SELECT  7; answered 0; EXECUTE  7; answered 0; EXECUTE  -; answered 0; ", CLASSIC,
+	     PREPARES_TRACED, IS_PREPARED("\5"), EXECUTES_ID("\5"), DONE, EXECUTES_ID("\5"), DONE);
+	GOES("SELECT  7; answered 0; EXECUTE  -; answered 0; EXECUTE  -; answered 0; ", CLASSIC,
+	     PREPARES_TRACED, IS_PREPARED("\5"), EXECUTES_ID("\4"), DONE, EXECUTES_ID("\5"), DONE);
+	GOES("SELECT  7; answered 0;   -; answered 0; EXECUTE  7; answered 0; ", CLASSIC,
+	     PREPARES_TRACED, IS_PREPARED("\5"), C(PACKET("\5", "\0", "\x1a\5\0\0\0")), DONE,
+	     EXECUTES_ID("\5"), DONE);
+	GOES("SELECT  7; answered 0;   -; answered 0; EXECUTE  -; answered 0; ", CLASSIC,
+	     PREPARES_TRACED, IS_PREPARED("\5"), PINGS, DONE, EXECUTES_ID("\5"), DONE);
+	GOES("SELECT  7; answered 0; EXECUTE  -; answered 0; ", CLASSIC, PREPARES_TRACED,
+	     S(FAILS("\1")), EXECUTES_ID("\0"), DONE);
+}
+
 static void a_file_goes_in(void **state)
 {
 	GOES("SELECT  -; answered 0;   -; answered 0; ", CLASSIC, ASKS,
@@ -180,6 +201,7 @@ int main(void)
 	    cmocka_unit_test(more_results_may_follow),
 	    cmocka_unit_test(a_cursor_has_no_rows_yet),
 	    cmocka_unit_test(a_statement_is_prepared),
+	    cmocka_unit_test(a_statement_executed_at_once_is_its_preparers),
 	    cmocka_unit_test(a_file_goes_in),
 	    cmocka_unit_test(a_files_packets_are_no_commands),
 	    cmocka_unit_test(progress_is_no_error),

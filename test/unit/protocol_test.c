@@ -160,6 +160,27 @@ static void a_statement_executed_later_is_nobodys(void **state)
 	     C(B("s", "\x0d") E SYNC), S(READY));
 }
 
+/* A client that prepares before it executes does both for the same request; others come later. */
+static void a_statement_executed_at_once_is_its_preparers(void **state)
+{
+#define PREPARED P("s", "SELECT 1" COMMENT("7"), "\x5a")
+	GOES("SELECT  7; answered 0; EXECUTE  7; answered 0; EXECUTE  -; answered 0; ", C(STARTUP),
+	     C(PREPARED SYNC), S(READY), C(B("s", "\x0d") E SYNC), S(READY),
+	     C(B("s", "\x0d") E SYNC), S(READY));
+	GOES("SELECT  7; EXECUTE  7; answered 0; ", C(STARTUP),
+	     C(PREPARED "D\0\0\0\7Ss\0H\0\0\0\4"), C(B("s", "\x0d") E SYNC), S(READY));
+	GOES("SELECT  7; answered 0; EXECUTE  -; answered 0; EXECUTE  -; answered 0; ", C(STARTUP),
+	     C(PREPARED SYNC), S(READY), C(B("r", "\x0d") E SYNC), S(READY),
+	     C(B("s", "\x0d") E SYNC), S(READY));
+	GOES("SELECT  7; answered 0; EXECUTE  -; answered 0; ", C(STARTUP), C(PREPARED SYNC),
+	     S(READY), C(B("s", "\x0d") E B("r", "\x0d") E SYNC), S(READY));
+	GOES("SELECT  7; answered 0; SELECT  -; answered 0; EXECUTE  -; answered 0; ", C(STARTUP),
+	     C(PREPARED SYNC), S(READY), C(QUERY), S(READY), C(B("s", "\x0d") E SYNC), S(READY));
+	GOES("SELECT  7; answered 0; EXECUTE  -; answered 0; ", C(STARTUP),
+	     C(PREPARED P("r", "SELECT 2", "\x11") SYNC), S(READY), C(B("s", "\x0d") E SYNC),
+	     S(READY));
+}
+
 static void a_batch_has_one_context_or_none(void **state)
 {
 	GOES("SELECT  7; answered 0; ", C(STARTUP),
@@ -179,7 +200,7 @@ static void pgbench_parses_each_time(void **state)
 static void pgbench_parses_once(void **state)
 {
 	goes(TURNS(pgbench_prepared),
-	     "SELECT  3; answered 0; EXECUTE  -; answered 0; EXECUTE  -; answered 0; ");
+	     "SELECT  3; answered 0; EXECUTE  3; answered 0; EXECUTE  -; answered 0; ");
 }
 
 /* A greeting of 30 bytes; a handshake response without and with what its name says. */
@@ -236,6 +257,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(other_protocols_are_given_up),
     cmocka_unit_test(postgres_negotiates),
     cmocka_unit_test(a_statement_executed_later_is_nobodys),
+    cmocka_unit_test(a_statement_executed_at_once_is_its_preparers),
     cmocka_unit_test(a_batch_has_one_context_or_none),
     cmocka_unit_test(pgbench_parses_each_time),
     cmocka_unit_test(pgbench_parses_once),

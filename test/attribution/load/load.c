@@ -132,6 +132,11 @@ static void choose_protocol(const char *name)
 		run = mariadb_run;
 	else if (!strcmp(name, "pgx"))
 		run = postgres_extended_run;
+	else if (!strcmp(name, "pgprepared") || !strcmp(name, "pgkept"))
+		run = postgres_prepared_run;
+	else if (!strcmp(name, "mariadbprepared") || !strcmp(name, "mariadbkept"))
+		run = mariadb_prepared_run;
+	load.kept = !strcmp(name, "pgkept") || !strcmp(name, "mariadbkept");
 }
 
 static void choose_mode(const char *name)

@@ -125,6 +125,77 @@ static void extended(struct out *out, const char *text)
 	message(out, 'S', &sync);
 }
 
+#define STATEMENT "Smade" /* as Close has it */
+
+/* One statement of this name on each connection. */
+static void prepare(struct out *out, const char *comment)
+{
+	struct out close = {0}, parse = {0}, sync = {0};
+	char text[256];
+
+	snprintf(text, sizeof(text), "SELECT %s($1, $2)%s", load.path, comment);
+	put_text(&close, STATEMENT);
+	message(out, 'C', &close);
+	put_text(&parse, STATEMENT + 1);
+	put_text(&parse, text);
+	put(&parse, "\0", 2);
+	message(out, 'P', &parse);
+	message(out, 'S', &sync);
+}
+
+static void put_number(struct out *out, unsigned number)
+{
+	char text[16];
+	uint32_t n = (uint32_t)snprintf(text, sizeof(text), "%u", number), size = htonl(n);
+
+	put(out, &size, 4);
+	put(out, text, n);
+}
+
+static void execute(struct out *out, const struct ask *ask)
+{
+	struct out bind = {0}, run = {0}, sync = {0};
+
+	put_text(&bind, "");
+	put_text(&bind, STATEMENT + 1);
+	put(&bind, "\0\0\0\2", 4); /* as text; two parameters */
+	put_number(&bind, ask->n);
+	put_number(&bind, ask->us);
+	put(&bind, "\0\0", 2);
+	message(out, 'B', &bind);
+	put(&run, "\0\0\0\0", 5);
+	message(out, 'E', &run);
+	message(out, 'S', &sync);
+}
+
+void postgres_prepared_run(unsigned first, unsigned count)
+{
+	struct slot slot = {.index = first};
+	struct link link = {.fd = -1};
+	struct ask ask;
+	char comment[128];
+
+	while (slot_next(&slot, &ask)) {
+		struct out making = {0}, out = {0};
+		bool is_new = link.fd < 0, good = !is_new || enter(&link);
+
+		snprintf(comment, sizeof(comment),
+			 ask.traceparent[0] ? " /*traceparent='%s'*/" : "%s", ask.traceparent);
+		prepare(&making, comment);
+		if (good && (is_new || !load.kept))
+			good = link_write(&link, making.bytes, making.n) && ready(&link);
+		execute(&out, &ask);
+		good = good && link_write(&link, out.bytes, out.n) && ready(&link);
+		if (good)
+			slot_answered();
+		else
+			slot_failed("the server did not answer");
+		if (!good || ask.close)
+			link_close(&link);
+	}
+	link_close(&link);
+}
+
 static void serve(unsigned first, void (*ask_for)(struct out *, const char *))
 {
 	struct slot slot = {.index = first};

@@ -33,6 +33,7 @@ struct load {
 	unsigned slots, streams, close_percent;
 	enum mode mode;
 	bool tls, upgrade;
+	bool kept; /* a statement is prepared once on each connection, by its first request */
 };
 
 extern struct load load; /* main's to write, before any thread */
@@ -54,7 +55,9 @@ void http2_run(unsigned first, unsigned count);
 void grpc_run(unsigned first, unsigned count);
 void postgres_run(unsigned first, unsigned count);
 void postgres_extended_run(unsigned first, unsigned count);
+void postgres_prepared_run(unsigned first, unsigned count);
 void mariadb_run(unsigned first, unsigned count);
+void mariadb_prepared_run(unsigned first, unsigned count);
 void redis_run(unsigned first, unsigned count);
 
 #endif

@@ -59,6 +59,18 @@ class Extended(Postgres):
     name, shape, protocol = "PostgreSQL extended", "Parse, Bind and Execute in one write", "pgx"
 
 
+class Prepared(Postgres):
+    name, shape, protocol = "PostgreSQL prepared", "a statement prepared for each request, then executed", \
+        "pgprepared"
+
+
+class Kept(Postgres):
+    recall, exception = 0, "a statement's comment is that of the request that prepared it: those that execute " \
+        "it later carry none"
+    name, shape, protocol = "PostgreSQL kept", "a statement prepared once for all of a connection's requests", \
+        "pgkept"
+
+
 class Sleeps(Postgres):
     name, shape, path = "PostgreSQL sleep", "burn, pg_sleep, burn in one query", "sleeper"
 
@@ -93,6 +105,15 @@ class Mariadb(Program):
         return super().listens(port) and "ready for connections" in self.said()
 
 
+class MariadbPrepared(Mariadb):
+    name, shape, protocol = "MariaDB prepared", Prepared.shape, "mariadbprepared"
+
+
+class MariadbKept(Mariadb):
+    recall, exception = 0, Kept.exception
+    name, shape, protocol = "MariaDB kept", Kept.shape, "mariadbkept"
+
+
 class MariadbPool(Mariadb):
     name, shape, handling = "MariaDB pool", "a pool of threads that take ready connections", \
         "pool-of-threads"
@@ -109,4 +130,4 @@ class Redis(Program):
                 "--appendonly", "no", "--dir", self.dir]
 
 
-PROGRAMS = [Postgres, Extended, Sleeps, Mariadb, MariadbPool, Redis]
+PROGRAMS = [Postgres, Extended, Prepared, Kept, Sleeps, Mariadb, MariadbPrepared, MariadbKept, MariadbPool, Redis]
