@@ -213,17 +213,20 @@ check: unit checks
 # The attribution matrix: a library to burn CPU in, its ways into programs, and a client.
 attribution_dir := $(B)/attribution
 PYTHON_SHARED := $(firstword $(wildcard /usr/lib/*/libpython3.*.so.1.0))
+PERL_INCLUDE := $(patsubst %/perl.h,%,$(firstword $(wildcard /usr/lib/*/perl/5.*/CORE/perl.h)))
 PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
 attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_file.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
 	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so) \
-	$(if $(PYTHON_SHARED),$(attribution_dir)/python_shared)
+	$(if $(PYTHON_SHARED),$(attribution_dir)/python_shared) \
+	$(if $(PERL_INCLUDE),$(attribution_dir)/burn_perl.so)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c
 	$(call say,BURN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -fPIC -shared -MMD -MF $@.d -o $@ $<
 $(attribution_dir)/burn_pg.so: CPPFLAGS_BURN = -I$(PG_INCLUDE)
+$(attribution_dir)/burn_perl.so: CPPFLAGS_BURN = -D_LARGEFILE_SOURCE -D_FILE_OFFSET_BITS=64 -I$(PERL_INCLUDE)
 $(attribution_dir)/burn_%.so: test/attribution/burn/burn_%.c $(attribution_dir)/libburn.so
 	$(call say,BURN,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -fPIC -shared $(CPPFLAGS_BURN) -MMD -MF $@.d -o $@ $< \

@@ -4,12 +4,13 @@ import signal
 import subprocess
 
 import servers
-from program import Program
+from program import BUILT, Program
 
 MODULES = "/usr/share/nginx/modules"
 CONFIG = """
 load_module {modules}/ndk_http_module.so;
 load_module {modules}/ngx_http_lua_module.so;
+{load}
 daemon off;
 {user}
 worker_processes 2;
@@ -56,13 +57,13 @@ class Nginx(Program):
     name, shape = "nginx", "event loop, content phase"
     needs = ("nginx", f"{MODULES}/ngx_http_lua_module.so")
     quit = signal.SIGQUIT
-    listen = http = server = ""
+    load = listen = http = server = ""
     locations = CONTENT
 
     def configure(self, name, port, locations):
         fill = {"dir": self.dir, "upstream": self.upstream}
         text = CONFIG.format(
-            modules=MODULES, name=name, port=port, listen=self.listen, user="user www-data;",
+            load=self.load, modules=MODULES, name=name, port=port, listen=self.listen, user="user www-data;",
             http=self.fill(self.http, fill), server=self.fill(self.server, fill),
             locations=self.fill(locations, fill), dir=self.dir)
         return self.write(f"{name}.conf", text)
@@ -155,6 +156,28 @@ class Cosocket(Proxy):
     } }"""
 
 
+class Perl(Nginx):
+    name, shape = "nginx Perl", "event loop, content phase in Perl"
+    needs = (*Nginx.needs, f"{MODULES}/ngx_http_perl_module.so", str(BUILT / "burn_perl.so"))
+    load = f"load_module {MODULES}/ngx_http_perl_module.so;"
+    http = "perl_modules {dir}; perl_require Burn.pm;"
+    locations = """location = /burn { perl 'sub {
+        my $r = shift;
+        Burn::burn($1, $2) if $r->args =~ /n=(\\d+)&us=(\\d+)/;
+        $r->send_http_header("text/plain");
+        $r->print("done\\n");
+        return OK;
+    }'; }"""
+
+    def prepare(self):
+        self.write("Burn.pm", """package Burn;
+            use DynaLoader;
+            my $library = DynaLoader::dl_load_file("{dir}/burn_perl.so", 0) or die DynaLoader::dl_error();
+            DynaLoader::dl_install_xsub("Burn::burn", DynaLoader::dl_find_symbol($library, "xs_burn"));
+            1;
+            """.replace("{dir}", str(self.dir)))
+
+
 class Https(Nginx):
     name, shape, protocol = "nginx https", "event loop, TLS", "https"
     listen, server = "ssl", TLS
@@ -175,4 +198,4 @@ class H2c(Nginx):
     listen = "http2"
 
 
-PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Https, H2, H2c]
+PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Perl, Https, H2, H2c]
