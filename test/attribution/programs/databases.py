@@ -86,17 +86,20 @@ class Mariadb(Program):
         return "mysql" if os.geteuid() == 0 else None
 
     def prepare(self):
-        self.data = self.dir / "data"
-        self.data.mkdir(mode=0o700)
-        if self.user:
-            shutil.chown(self.data, self.user)
+        self.data, self.scratch = self.dir / "data", self.dir / "scratch"
+        for path in self.data, self.scratch:
+            path.mkdir(mode=0o700)
+            if self.user:
+                shutil.chown(path, self.user)
+        # A server that starts removes what others have in the same place.
         subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
                         "--auth-root-authentication-method=normal"], user=self.user, check=True,
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=60, env=os.environ | {"TMPDIR": str(self.scratch)})
         self.write("init.sql", "CREATE FUNCTION burn_udf RETURNS INTEGER SONAME 'burn_udf.so';\n")
 
     def command(self):
-        return ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--plugin-dir={self.dir}",
+        return ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={self.scratch}",
+                f"--plugin-dir={self.dir}",
                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.dir}/mariadb.sock",
                 f"--init-file={self.dir}/init.sql", f"--thread-handling={self.handling}",
                 f"--max-connections={self.slots + 10}", "--innodb-flush-log-at-trx-commit=0",
