@@ -151,6 +151,8 @@ const struct feed_context *attribute_known(const struct thread *thread);
 /* The same to lend: one that is in doubt is lent as a guess, which labels nothing, but what comes of it
  * shows whether the guesses are right. */
 const struct feed_context *attribute_guess(const struct thread *thread, bool *guess);
+/* That is the request of its last call, but the thread has others and may have turned to one without a call. */
+bool attribute_among_others(const struct thread *thread);
 /* What a program that the thread starts now works for; no flags: nobody knows. */
 const struct feed_context *attribute_for_child(const struct thread *thread);
 /* The program enters or leaves a context itself. Enter: false when they are too deep. */

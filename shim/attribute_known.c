@@ -33,6 +33,13 @@ const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
 	return *guess ? &a->request : attribute_known(t);
 }
 
+bool attribute_among_others(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->mode == ATTRIBUTION_ACTIVE && !a->step && live_others(t->tid, a->request.request) > 0;
+}
+
 bool attribute_enter(struct thread *t, const struct feed_context *request)
 {
 	struct attribution *a = &t->attribution;

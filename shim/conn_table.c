@@ -80,7 +80,8 @@ void conn_reset(struct conn *c, enum conn_kind kind)
 {
 	conn_forget_request(c);
 	c->kind = (unsigned char)kind;
-	c->answered = c->pipelined = c->awaiting = c->shared = c->unscanned = c->guess = c->tls = 0;
+	c->answered = c->pipelined = c->awaiting = c->shared = c->unscanned = c->guess = c->tls =
+	    c->used = 0;
 	c->generation++;
 	protocol_init(&c->scanner);
 	atomic_store_explicit(&c->broken, 0, memory_order_relaxed);

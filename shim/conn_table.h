@@ -49,7 +49,8 @@ struct conn {
 	unsigned char new_heads; /* HTTP/2: some were in the bytes just read */
 	unsigned char guess;	 /* upstream: .request is no more than that */
 	unsigned char tls;	 /* enum conn_tls */
-	uint32_t turn;
+	unsigned char used;	 /* upstream: bytes have passed */
+	uint32_t turn;		 /* HTTP/2: of .heads; upstream: in which it was made or connected */
 	uint32_t generation;	 /* counts what the number has meant */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
 	struct http2 *http2;	     /* NULL: it is not HTTP/2 */

@@ -18,6 +18,7 @@ static void lend(struct thread *t, struct conn *c)
 	bool guess;
 	const struct feed_context *request = attribute_guess(t, &guess);
 
+	c->turn = t->attribution.turn;
 	if (!request)
 		return;
 	c->request = *request;
@@ -54,6 +55,15 @@ void conn_pipe(struct thread *t, int fd)
 	lend(t, c);
 }
 
+/*
+ * What is written first to a connection that was made in an earlier turn waited for the connection to stand,
+ * and need not be for the request that the thread read last.
+ */
+static bool awaited(const struct thread *t, const struct conn *c)
+{
+	return !c->used && c->turn != t->attribution.turn && attribute_among_others(t);
+}
+
 void upstream_received(struct thread *t, struct conn *c)
 {
 	if (c->shared) {
@@ -61,9 +71,11 @@ void upstream_received(struct thread *t, struct conn *c)
 		return;
 	}
 	c->awaiting = 0;
+	c->used = 1;
 	if (live_has(c->request.request))
 		attribute_answered(t, &c->request, c->guess);
-	else if (c->kind == CONN_WAKE && !c->request.flags)
+	else if (c->kind == CONN_WAKE ? !c->request.flags : attribute_among_others(t))
+		/* Somebody's turn, and nobody knows whose. */
 		attribute_woken(t);
 	else
 		attribute_other(t);
@@ -117,6 +129,9 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	const struct feed_context *known = attribute_guess(t, &guess);
 	struct feed_context request;
 
+	bool late = awaited(t, c);
+
+	c->used = 1;
 	if (c->kind == CONN_WAKE) {
 		/* Who was handed work and wakes another has done it. */
 		attribute_idle(t);
@@ -140,6 +155,9 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 		/* More for the one it was lent to, or already for another? Nothing tells. */
 		c->shared = 1;
 		attribute_lost(t);
+		return;
+	} else if (known && late) {
+		attribute_woken(t);
 		return;
 	} else if (known) {
 		request = *known;

@@ -113,6 +113,50 @@ static void what_comes_for_a_finished_request_names_nobody(void **state)
 	assert_int_equal(working_on(), -1);
 }
 
+/* Node: the name is looked up, the connection made and written to in later turns than the request's. */
+static void a_first_write_that_waited_for_its_connection_is_nobodys(void **state)
+{
+	bool guess;
+
+	conn_socket(&self, UP);
+	conn_connecting(&self, UP);
+	attribute_wait(&self);
+	receive(A, ONE);
+	receive(B, TWO);
+	send_to(UP, "hello");
+	assert_null(attribute_guess(&self, &guess));
+	attribute_wait(&self);
+	receive(UP, "world");
+	assert_null(attribute_guess(&self, &guess));
+	/* From then on it is a pool's. */
+	send_to(A, ANSWER);
+	receive(A, ONE);
+	send_to(UP, "hello");
+	attribute_wait(&self);
+	receive(UP, "world");
+	assert_int_equal(attribute_guess(&self, &guess)->trace_id[0], 0x11);
+}
+
+static void what_comes_for_an_unknown_request_ends_another_ones_turn(void **state)
+{
+	bool guess;
+
+	conn_socket(&self, UP);
+	receive(A, ONE);
+	receive(B, TWO);
+	assert_int_equal(attribute_guess(&self, &guess)->trace_id[0], 0x22);
+	receive(UP, "hello");
+	assert_null(attribute_guess(&self, &guess));
+}
+
+static void what_comes_for_an_unknown_request_is_the_only_ones(void **state)
+{
+	conn_socket(&self, UP);
+	receive(A, ONE);
+	receive(UP, "hello");
+	assert_int_equal(working_on(), 0x11);
+}
+
 /* One connection for several requests at a time: which of them an answer is for, no call tells. */
 static void a_shared_connection_names_nobody(void **state)
 {
@@ -239,6 +283,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_pooled_connection_is_lent_at_each_write, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_comes_for_a_finished_request_names_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_shared_connection_names_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_first_write_that_waited_for_its_connection_is_nobodys, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_comes_for_an_unknown_request_ends_another_ones_turn, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_comes_for_an_unknown_request_is_the_only_ones, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_trace_in_what_goes_out_names_its_request, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_end_of_an_answer_names_its_request_too, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_pipe_made_in_a_request_is_its_and_any_other_wakes, setup, teardown),

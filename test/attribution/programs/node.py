@@ -39,8 +39,6 @@ class Immediate(Node):
 
 
 class Proxy(Node):
-    recall = 0.85
-    exception = "answers of the other Node that wake several requests in one turn are not always told apart"
     name, shape, kind = "Node proxy", "work before and after another Node's answer, which works too", "proxy"
 
     def prepare(self):
