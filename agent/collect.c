@@ -131,7 +131,13 @@ static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_
 {
 	struct collect *c = arg;
 
-	if (end->record.kind == FEED_TICKET)
+	if (end->record.kind == FEED_TRIAL)
+		stretch_judge(&c->stretches, &reader->stretches, end->trial,
+			      end->record.flags & FEED_TRIAL_PASSED);
+	else if (end->record.kind == FEED_TICKET && end->trial)
+		stretch_try(&c->stretches, &reader->stretches, end->ticket, end->trial,
+			    &end->context, c->now_ns);
+	else if (end->record.kind == FEED_TICKET)
 		stretch_settle(&c->stretches, &reader->stretches, end->ticket, &end->context);
 	else if (end->ticket)
 		stretch_defer(&c->stretches, &reader->stretches, end->stretch, end->ticket);

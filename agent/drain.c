@@ -73,6 +73,7 @@ static bool take_record(struct client *c, struct process *p, struct ring_reader 
 		return take_sample(c, p, reader, sink, size);
 	case FEED_STRETCH:
 	case FEED_TICKET:
+	case FEED_TRIAL:
 		if (size < sizeof(*end))
 			return false;
 		sink->stretch(sink->arg, end, reader);

@@ -3,7 +3,8 @@
  * stretch.c - late labels. AGENT. A ring's records come in order, so what waits is a queue: an end for
  * stretch n settles everything up to n, as its owner's where the numbers agree and as nobody's where an
  * end was lost on the way. What waits on under a ticket has a list of its own, which is walked: it holds
- * what one thread's tasks were sampled with since their last answers.
+ * what one thread's tasks were sampled with since their last answers. Some owners are told under a trial:
+ * their tickets wait until that is over.
  */
 #include <stdlib.h>
 
@@ -98,6 +99,47 @@ void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticke
 	}
 }
 
+static void append_tried(struct stretches *s, struct tried *tried)
+{
+	tried->next = NULL;
+	if (s->tried)
+		s->tried_last->next = tried;
+	else
+		s->tried = tried;
+	s->tried_last = tried;
+}
+
+void stretch_try(struct stretch_table *t, struct stretches *s, uint64_t ticket, uint64_t trial,
+		 const struct feed_context *owner, uint64_t now_ns)
+{
+	struct tried *tried = t->tried < STRETCH_TRIED_MAX ? malloc(sizeof(*tried)) : NULL;
+
+	if (!tried) {
+		stretch_settle(t, s, ticket, &nobody);
+		return;
+	}
+	*tried = (struct tried){NULL, ticket, trial, now_ns, *owner};
+	append_tried(s, tried);
+	t->tried++;
+}
+
+void stretch_judge(struct stretch_table *t, struct stretches *s, uint64_t trial, bool passed)
+{
+	struct tried *first = s->tried, *next;
+
+	s->tried = s->tried_last = NULL;
+	for (; first; first = next) {
+		next = first->next;
+		if (first->trial != trial) {
+			append_tried(s, first);
+			continue;
+		}
+		stretch_settle(t, s, first->ticket, passed ? &first->owner : &nobody);
+		free(first);
+		t->tried--;
+	}
+}
+
 static void expire(struct stretch_table *t, struct pending **first, struct pending **last,
 		   uint64_t now_ns, uint64_t hold_ns)
 {
@@ -109,4 +151,11 @@ void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_n
 {
 	expire(t, &s->first, &s->last, now_ns, hold_ns);
 	expire(t, &s->deferred, &s->deferred_last, now_ns, hold_ns);
+	while (s->tried && (hold_ns == 0 || now_ns - s->tried->since_ns > hold_ns)) {
+		struct tried *tried = s->tried;
+
+		s->tried = tried->next;
+		free(tried);
+		t->tried--;
+	}
 }

@@ -6,6 +6,7 @@
 #ifndef SPANPROF_AGENT_STRETCH_H
 #define SPANPROF_AGENT_STRETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,21 @@ struct pending {
 	uint64_t since_ns; /* agent's clock */
 };
 
+/* Tickets told under a trial that is not over, at once; further ones are nobody's. */
+#define STRETCH_TRIED_MAX 4096
+
+/* Whose all of a ticket were if the trial is passed. */
+struct tried {
+	struct tried *next;
+	uint64_t ticket, trial, since_ns;
+	struct feed_context owner;
+};
+
 /* One ring's. */
 struct stretches {
 	struct pending *first, *last;	       /* in order of their stretches */
 	struct pending *deferred, *deferred_last; /* ended, but the owner is a ticket's; by age */
+	struct tried *tried, *tried_last;	  /* by age */
 };
 
 /* Where settled samples go. */
@@ -35,7 +47,7 @@ typedef void stretch_settled(void *arg, struct stack *stack, const struct feed_c
 			     uint64_t weight);
 
 struct stretch_table {
-	size_t pending;
+	size_t pending, tried;
 	stretch_settled *settled;
 	void *arg;
 };
@@ -50,6 +62,10 @@ void stretch_end(struct stretch_table *t, struct stretches *s, uint64_t stretch,
 void stretch_defer(struct stretch_table *t, struct stretches *s, uint64_t stretch, uint64_t ticket);
 void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
 		    const struct feed_context *owner);
+/* The owner of the ticket's, if stretch_judge() says that the trial is passed. */
+void stretch_try(struct stretch_table *t, struct stretches *s, uint64_t ticket, uint64_t trial,
+		 const struct feed_context *owner, uint64_t now_ns);
+void stretch_judge(struct stretch_table *t, struct stretches *s, uint64_t trial, bool passed);
 /* Everything older than hold_ns, or everything if 0, is nobody's. */
 void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns);
 

@@ -13,6 +13,7 @@
 #include "shim/thread.h"
 
 static const struct feed_context nobody;
+static const struct attribute_owner nobodys;
 /* Written once, before there are threads. */
 static struct feed_context process_context;
 
@@ -41,17 +42,21 @@ static bool is_open(const struct thread *t, enum attribution_mode mode,
 	}
 }
 
-static void tell_end(struct thread *t, uint64_t ended, const struct feed_context *owner)
+static void tell_end(struct thread *t, uint64_t ended, const struct attribute_owner *owner)
 {
-	if (owner)
-		push_stretch(t, ended, owner);
-	else
+	if (owner && !owner->trial) {
+		push_stretch(t, ended, &owner->request);
+	} else if (owner) {
+		push_deferred(t, ended, ++t->attribution.last_ticket);
+		trial_tell(t, t->attribution.last_ticket, owner);
+	} else {
 		push_deferred(t, ended, attribute_ticket(t));
+	}
 }
 
 /* The new stretch is published first: from then on the handler samples into it, so that "sampled" of
  * the old one can no longer change. */
-void attribute_turn(struct thread *t, const struct feed_context *owner, enum attribution_mode mode,
+void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum attribution_mode mode,
 		    const struct feed_context *request)
 {
 	const struct span_copy *now = span_read(&t->span);
@@ -63,9 +68,10 @@ void attribute_turn(struct thread *t, const struct feed_context *owner, enum att
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		tell_end(t, ended, owner);
 	t->attribution.mode = mode;
-	t->attribution.guess = false;
+	t->attribution.guess = 0;
 	if (request != &t->attribution.request)
 		t->attribution.request = unknown ? nobody : *request;
+	trial_settle(t);
 }
 
 void attribute_default(const struct feed_context *context)
@@ -76,94 +82,101 @@ void attribute_default(const struct feed_context *context)
 void attribute_start(struct thread *t)
 {
 	if (process_context.flags)
-		attribute_turn(t, &nobody, ATTRIBUTION_NONE, &nobody);
+		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 }
 
 /* Whose the current stretch is when nothing claims it: what was known when it began. */
-struct feed_context attribute_inherited(const struct thread *t)
+struct attribute_owner attribute_inherited(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
 	case ATTRIBUTION_LOST:
-		return nobody;
+		return nobodys;
 	case ATTRIBUTION_ACTIVE:
-		return a->guess || doubt_is(t, &a->request) ? nobody : a->request;
+		return trial_owner(&a->request,
+				   trial_both(trial_by_now(a->guess), doubt_about(t, &a->request)));
 	case ATTRIBUTION_AFTER:
-		return doubt_is(t, &a->request) ? nobody : a->request;
+		return trial_owner(&a->request, doubt_about(t, &a->request));
 	case ATTRIBUTION_HANDED:
-		return attribute_handed_surely(t) ? a->request : nobody;
+		return attribute_handed_surely(t) ? trial_owner(&a->request, 0) : nobodys;
 	default:
-		return a->request;
+		return trial_owner(&a->request, 0);
 	}
 }
 
 /* Whose it is when the thread writes for request, by a guess or not: by what was known, or by the look-ahead. */
-static struct feed_context claimed(const struct thread *t, const struct feed_context *request, bool guess)
+static struct attribute_owner claimed(const struct thread *t, const struct feed_context *request,
+				      uint64_t guess)
 {
 	const struct attribution *a = &t->attribution;
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
-		return guess || doubt_is(t, request) || doubt_batched(t, request) ? nobody : *request;
+		return trial_owner(request, trial_both(trial_by_now(guess),
+						       trial_both(doubt_about(t, request),
+								  doubt_batched(t, request))));
 	case ATTRIBUTION_AFTER:
-		return doubt_is(t, request) ? nobody : *request;
+		return trial_owner(request, doubt_about(t, request));
 	case ATTRIBUTION_HANDED:
 		if (guess)
 			return attribute_inherited(t);
 		/* fall through */
 	case ATTRIBUTION_SOLE:
-		return attribute_same(&a->request, request) ? *request : nobody;
+		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
 	case ATTRIBUTION_ACTIVE:
 		return attribute_inherited(t);
 	case ATTRIBUTION_TASK:
-		return *request;
+		return trial_owner(request, 0);
 	default:
-		return nobody;
+		return nobodys;
 	}
 }
 
 /* The thread turns to request; guess: as attribute_guess() said. */
-static void take_up(struct thread *t, const struct feed_context *request, bool guess)
+static void take_up(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
 	const struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 	uint32_t since;
 
 	if (a->mode == ATTRIBUTION_SAID ||
 	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
 		return;
 	if (a->mode == ATTRIBUTION_SOLE && !attribute_same(&a->request, request))
-		owner = nobody;
+		owner = nobodys;
 	if (a->mode == ATTRIBUTION_HANDED && !guess && attribute_same(&a->request, request))
-		owner = a->request;
+		owner = trial_owner(&a->request, 0);
 	/* A request that begins only now cannot have taken a turn before. */
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
-		owner = a->request;
+		owner = trial_owner(&a->request, 0);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }
 
 void attribute_read(struct thread *t, const struct feed_context *request)
 {
-	t->attribution.guess &= !attribute_same(&t->attribution.request, request);
-	take_up(t, request, false);
+	t->attribution.read |= !t->attribution.step;
+	if (attribute_same(&t->attribution.request, request))
+		t->attribution.guess = 0;
+	take_up(t, request, 0);
 }
 
-/* From here on the stretch is request's, by a guess: its samples wait for an end that says nobody's. */
-static void suspect(struct thread *t, bool guess)
+/* From here on the stretch is request's, by a guess: its samples wait for an end under its trial. */
+static void suspect(struct thread *t, uint64_t guess)
 {
 	struct attribution *a = &t->attribution;
 
+	guess = trial_by_now(guess);
 	if (!guess || a->mode != ATTRIBUTION_ACTIVE || a->guess)
 		return;
 	span_begin(&t->span, &a->request, true);
-	a->guess = true;
+	a->guess = guess;
 }
 
-void attribute_answered(struct thread *t, const struct feed_context *request, bool guess)
+void attribute_answered(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
 	take_up(t, request, guess);
 	suspect(t, guess);
@@ -171,19 +184,20 @@ void attribute_answered(struct thread *t, const struct feed_context *request, bo
 
 void attribute_read_unknown(struct thread *t)
 {
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
+	t->attribution.read |= !t->attribution.step;
 	if (t->attribution.mode == ATTRIBUTION_LOST || t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	if (t->attribution.mode == ATTRIBUTION_SOLE)
-		owner = nobody;
+		owner = nobodys;
 	attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
 }
 
 void attribute_write(struct thread *t, const struct feed_context *request, bool begins)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner;
+	struct attribute_owner owner;
 
 	if (a->mode == ATTRIBUTION_SAID)
 		return;
@@ -207,13 +221,13 @@ void attribute_write_mixed(struct thread *t)
 	if (t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	t->attribution.mixed |= step;
-	attribute_turn(t, &nobody, step ? ATTRIBUTION_LOST : ATTRIBUTION_NONE, &nobody);
+	attribute_turn(t, &nobodys, step ? ATTRIBUTION_LOST : ATTRIBUTION_NONE, &nobody);
 }
 
-void attribute_upstream(struct thread *t, const struct feed_context *request, bool guess)
+void attribute_upstream(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
 	const struct attribution *a = &t->attribution;
-	struct feed_context owner;
+	struct attribute_owner owner;
 
 	if (a->mode == ATTRIBUTION_SAID ||
 	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
@@ -229,12 +243,12 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, bo
 void attribute_other(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	a->called = true;
 	if (a->mode == ATTRIBUTION_AFTER)
 		attribute_turn(t, &owner, ATTRIBUTION_AFTER, &a->request);
-	else if (a->mode == ATTRIBUTION_SOLE && !live_has(owner.request))
+	else if (a->mode == ATTRIBUTION_SOLE && !live_has(owner.request.request))
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
@@ -242,7 +256,8 @@ void attribute_other(struct thread *t)
 static void park(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t), sole;
+	struct attribute_owner owner = attribute_inherited(t);
+	struct feed_context sole;
 	bool is_sole = live_sole(t->tid, &sole);
 
 	if (!attribute_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
@@ -255,7 +270,7 @@ static void park(struct thread *t)
 	attribute_turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
 }
 
-void attribute_wait(struct thread *t)
+void attribute_wait(struct thread *t, bool blocks)
 {
 	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
 		return;
@@ -263,13 +278,15 @@ void attribute_wait(struct thread *t)
 	t->attribution.turn++;
 	t->attribution.began[1] = t->attribution.began[0];
 	t->attribution.began[0] = live_newest();
-	t->attribution.called = t->attribution.several = false;
+	t->attribution.called = t->attribution.several = t->attribution.read = false;
+	t->attribution.blocked = blocks;
+	trial_settle(t);
 	park(t);
 }
 
 void attribute_waited(struct thread *t)
 {
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	/* What was sampled in the wait itself says nothing of what comes after. */
 	if (t->attribution.mode != ATTRIBUTION_SAID && !t->attribution.step && attribute_waited_for(t))
@@ -292,7 +309,7 @@ void attribute_read_several(struct thread *t)
 
 void attribute_tail(struct thread *t, bool reads)
 {
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	if (t->attribution.mode != ATTRIBUTION_AFTER || !attribute_waited_for(t))
 		return;
@@ -304,7 +321,7 @@ void attribute_tail(struct thread *t, bool reads)
 void attribute_lost(struct thread *t)
 {
 	if (t->attribution.mode != ATTRIBUTION_SAID)
-		attribute_turn(t, &nobody, ATTRIBUTION_LOST, &nobody);
+		attribute_turn(t, &nobodys, ATTRIBUTION_LOST, &nobody);
 }
 
 const struct feed_context *attribute_for_child(const struct thread *t)

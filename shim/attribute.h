@@ -33,6 +33,7 @@ enum attribution_mode {
 };
 
 #define ATTRIBUTION_GROUPS 4
+#define ATTRIBUTION_TRIALS 3
 
 /*
  * Steps of a task since its last answer, in groups between which no request began; the last group also
@@ -46,6 +47,7 @@ struct attribution_steps {
 		uint32_t oldest, newest; /* the newest request at its first step, and at its last */
 		uint32_t since, until;	 /* .. when the turn before that of its first step began, and
 					    ended */
+		bool late; /* nothing of that turn woke its first step */
 	} each[ATTRIBUTION_GROUPS];
 };
 
@@ -56,10 +58,13 @@ struct attribution {
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
-	bool guess; /* ACTIVE: .request is no more than a guess, and nobody's label */
-	bool created;  /* in a request, and has not idled since */
+	bool created;	/* in a request, and has not idled since */
 	uint32_t alone; /* HANDED: what live_alone() said when it was handed over */
-	uint32_t turn; /* counts waits */
+	bool blocked;	/* the last wait might have lasted: nothing was ready to go on */
+	bool read;	/* since then bytes of a client came, outside tasks */
+	uint64_t guess; /* ACTIVE: .request is no more than a guess, of that trial; 0: it is not */
+	uint64_t told[ATTRIBUTION_TRIALS]; /* whose ends were told under which trial; 0: none */
+	uint32_t turn;	/* counts waits */
 	uint32_t looked_ahead; /* the last turn in which an answer claimed what came before */
 	bool step;     /* inside a task's step: nothing that the thread waits for ends it */
 	bool mixed;    /* .. of a task that answers several requests at a time */
@@ -82,11 +87,8 @@ struct attribution_task {
 	struct feed_context request;
 };
 
-/* Answers among several requests that must still come as expected before any guess is made among them:
- * of the process, whose threads are all the same program's. */
-extern _Atomic uint32_t attribute_unproven;
 /* Threads created in a request that must still end without having idled before another such is believed
- * to be a helper rather than one of a pool; of the process likewise. */
+ * to be a helper rather than one of a pool: of the process, whose threads are all the same program's. */
 extern _Atomic uint32_t attribute_helpers_unproven;
 
 /*
@@ -115,14 +117,14 @@ void attribute_write(struct thread *thread, const struct feed_context *request, 
 void attribute_write_mixed(struct thread *thread);
 /* Bytes go out to a server on behalf of a request, or come from it, or to a client that are no
  * answer yet; guess: as attribute_guess() said. */
-void attribute_upstream(struct thread *thread, const struct feed_context *request, bool guess);
-void attribute_answered(struct thread *thread, const struct feed_context *request, bool guess);
+void attribute_upstream(struct thread *thread, const struct feed_context *request, uint64_t guess);
+void attribute_answered(struct thread *thread, const struct feed_context *request, uint64_t guess);
 /* What went out names another request than the one it was lent to: the thread's calls mislead. */
 void attribute_misled(struct thread *thread);
 /* Any other call that moves data or takes a connection: a file, a pipe, accept. */
 void attribute_other(struct thread *thread);
-/* The thread is about to wait for readiness of many descriptors, and has done so. */
-void attribute_wait(struct thread *thread);
+/* The thread is about to wait for readiness of many descriptors, for any time if blocks, and has done so. */
+void attribute_wait(struct thread *thread, bool blocks);
 void attribute_waited(struct thread *thread);
 /* The thread was woken by a message of another: what it does next may be anybody's. */
 void attribute_woken(struct thread *thread);
@@ -148,9 +150,9 @@ void attribute_handed(struct thread *thread, const struct feed_context *request,
 void attribute_created(struct thread *thread, const struct feed_context *request, uint32_t alone);
 /* The request that the thread is known to work on, to hand on; NULL: none. */
 const struct feed_context *attribute_known(const struct thread *thread);
-/* The same to lend: one that is in doubt is lent as a guess, which labels nothing, but what comes of it
- * shows whether the guesses are right. */
-const struct feed_context *attribute_guess(const struct thread *thread, bool *guess);
+/* The same to lend: one that is in doubt is lent as a guess, of the trial that says whether it is right, if
+ * not 0. */
+const struct feed_context *attribute_guess(const struct thread *thread, uint64_t *guess);
 /* That is the request of its last call, but the thread has others and may have turned to one without a call. */
 bool attribute_among_others(const struct thread *thread);
 /* What a program that the thread starts now works for; no flags: nobody knows. */

@@ -11,10 +11,9 @@
 #define DOUBT_MORE 4 /* one stretch that no call explains outweighs so many that one does */
 #define DOUBT_MAX 32
 #define PROOF 3
+#define BATCHES_MIN 16	 /* the first answers tell nothing of a program's ways */
 #define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
 
-/* Trust is earned, else the first samples of a program of coroutines are wrong. */
-_Atomic uint32_t attribute_unproven = PROOF;
 struct attribution_batches attribution_batches;
 
 /*
@@ -27,16 +26,16 @@ struct attribution_batches attribution_batches;
  * and after each such answer until PROOF others have come as expected, no guess is made among several
  * requests.
  */
-bool doubt_is(const struct thread *t, const struct feed_context *request)
+uint64_t doubt_about(const struct thread *t, const struct feed_context *request)
 {
-	return !t->attribution.step &&
-	       (t->attribution.doubt ||
-		atomic_load_explicit(&attribute_unproven, memory_order_relaxed)) &&
-	       live_others(t->tid, request->request) > 0;
+	if (t->attribution.step || !live_others(t->tid, request->request))
+		return 0;
+	return t->attribution.doubt ? TRIAL_NEVER : trial_number(TRIAL_ORDER);
 }
 
 static void doubt_more(struct attribution *a)
 {
+	trial_fail(TRIAL_ORDER, 0);
 	a->doubt = a->doubt > DOUBT_MAX - DOUBT_MORE ? DOUBT_MAX : a->doubt + DOUBT_MORE;
 }
 
@@ -53,7 +52,7 @@ void attribute_misled(struct thread *t)
 	/* Tasks share a pool's connections as they like. */
 	if (t->attribution.step)
 		return;
-	atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
+	trial_fail(TRIAL_ORDER, PROOF);
 	doubt_more(&t->attribution);
 }
 
@@ -63,14 +62,14 @@ void doubt_answer(struct thread *t, const struct feed_context *request)
 	struct attribution *a = &t->attribution;
 	bool hidden = a->mode == ATTRIBUTION_NONE || a->mode == ATTRIBUTION_AFTER;
 	bool other = a->mode == ATTRIBUTION_ACTIVE && !attribute_same(&a->request, request), late;
-	uint32_t turn, unproven;
+	uint32_t turn;
 
 	if (a->step || !live_others(t->tid, request->request))
 		return;
 	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
 	       a->turn - turn > 1;
 	if (other || late) {
-		atomic_store_explicit(&attribute_unproven, PROOF, memory_order_relaxed);
+		trial_fail(TRIAL_ORDER, PROOF);
 		if (attribute_waited_for(t))
 			doubt_more(a);
 		return;
@@ -78,12 +77,7 @@ void doubt_answer(struct thread *t, const struct feed_context *request)
 	/* One answer right behind another proves nothing. */
 	if (a->mode == ATTRIBUTION_AFTER && !attribute_waited_for(t))
 		return;
-	unproven = atomic_load_explicit(&attribute_unproven, memory_order_relaxed);
-	/* One of two that meet here may count for both. */
-	if (unproven)
-		atomic_compare_exchange_strong_explicit(&attribute_unproven, &unproven, unproven - 1,
-							memory_order_relaxed,
-							memory_order_relaxed);
+	trial_proof(TRIAL_ORDER);
 }
 
 void doubt_explained(struct thread *t)
@@ -122,19 +116,39 @@ void doubt_order(struct thread *t, const struct feed_context *request)
 	}
 }
 
-/* Answers come together, behind all of the work: sampled much less often between them than before. */
-bool doubt_batched(const struct thread *t, const struct feed_context *request)
+/* Whether answers come together, behind all of the work: sampled much less often between them than before. */
+static bool is_batching(uint32_t nexts, uint32_t nexts_sampled)
 {
 	const struct attribution_batches *b = &attribution_batches;
 	uint64_t firsts = atomic_load_explicit(&b->firsts, memory_order_relaxed);
 	uint64_t firsts_sampled = atomic_load_explicit(&b->firsts_sampled, memory_order_relaxed);
-	uint64_t nexts = atomic_load_explicit(&b->nexts, memory_order_relaxed);
-	uint64_t nexts_sampled = atomic_load_explicit(&b->nexts_sampled, memory_order_relaxed);
 
-	if (t->attribution.step || !live_others(t->tid, request->request))
-		return false;
+	return !nexts_sampled || (uint64_t)nexts_sampled * 4 * firsts < firsts_sampled * nexts;
+}
+
+static uint32_t count_of(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+enum trial_state doubt_batches(void)
+{
+	uint32_t nexts = count_of(&attribution_batches.nexts);
+
+	if (nexts < BATCHES_MIN)
+		return TRIAL_OPEN;
+	return is_batching(nexts, count_of(&attribution_batches.nexts_sampled)) ? TRIAL_FAILED
+										: TRIAL_PASSED;
+}
+
+uint64_t doubt_batched(const struct thread *t, const struct feed_context *request)
+{
+	uint32_t nexts = count_of(&attribution_batches.nexts);
+	uint32_t nexts_sampled = count_of(&attribution_batches.nexts_sampled);
+
+	if (t->attribution.step || !live_others(t->tid, request->request) ||
+	    (!nexts && !t->attribution.several) || (nexts && !is_batching(nexts, nexts_sampled)))
+		return 0;
 	/* Trust is earned here too. */
-	if (!nexts_sampled)
-		return nexts || t->attribution.several;
-	return nexts_sampled * 4 * firsts < firsts_sampled * nexts;
+	return nexts < BATCHES_MIN ? trial_number(TRIAL_BATCH) : TRIAL_NEVER;
 }

@@ -7,11 +7,13 @@
 #define SPANPROF_SHIM_ATTRIBUTE_DOUBT_H
 
 #include "shim/attribute.h"
+#include "shim/attribute_trial.h"
 
-/* That request, rather than another of the thread's, is worked on. */
-bool doubt_is(const struct thread *thread, const struct feed_context *request);
+/* What it hangs on that request, rather than another of the thread's, is worked on: 0, or a trial. */
+uint64_t doubt_about(const struct thread *thread, const struct feed_context *request);
 /* That all of what came before the first answer of a turn was for request. */
-bool doubt_batched(const struct thread *thread, const struct feed_context *request);
+uint64_t doubt_batched(const struct thread *thread, const struct feed_context *request);
+enum trial_state doubt_batches(void);
 
 /* The thread is about to wait; a stretch ends by a call that says whose it was; an answer to request
  * begins, before it claims anything: the last for both. */

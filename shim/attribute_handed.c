@@ -11,6 +11,7 @@
 #define HELPERS_PROOF 3
 
 static const struct feed_context nobody;
+static const struct attribute_owner nobodys;
 
 _Atomic uint32_t attribute_helpers_unproven = HELPERS_PROOF;
 
@@ -37,7 +38,7 @@ bool attribute_handed_surely(const struct thread *t)
 
 static void hand(struct thread *t, const struct feed_context *request, uint32_t alone)
 {
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	attribute_turn(t, &owner, ATTRIBUTION_HANDED, request);
 	t->attribution.alone = alone;
@@ -58,7 +59,7 @@ void attribute_created(struct thread *t, const struct feed_context *request, uin
 void attribute_idle(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = is_alone(a) ? a->request : nobody;
+	struct attribute_owner owner = is_alone(a) ? trial_owner(&a->request, 0) : nobodys;
 
 	if (a->created)
 		atomic_store_explicit(&attribute_helpers_unproven, HELPERS_PROOF, memory_order_relaxed);
@@ -69,7 +70,9 @@ void attribute_idle(struct thread *t)
 
 void attribute_returned(struct thread *t)
 {
-	attribute_turn(t, &t->attribution.request, ATTRIBUTION_HANDED, &t->attribution.request);
+	struct attribute_owner owner = trial_owner(&t->attribution.request, 0);
+
+	attribute_turn(t, &owner, ATTRIBUTION_HANDED, &t->attribution.request);
 }
 
 static void note_helper(void)
@@ -85,10 +88,10 @@ static void note_helper(void)
 void attribute_end(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	if (a->created && a->mode == ATTRIBUTION_HANDED)
-		owner = a->request;
+		owner = trial_owner(&a->request, 0);
 	if (a->created)
 		note_helper();
 	a->created = false;

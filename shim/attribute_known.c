@@ -7,13 +7,21 @@
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
 
+/* What it hangs on that the thread works on what it is said to. */
+static uint64_t doubt_of(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	return trial_both(trial_by_now(a->guess), doubt_about(t, &a->request));
+}
+
 const struct feed_context *attribute_known(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
 	switch (a->mode) {
 	case ATTRIBUTION_ACTIVE:
-		return a->guess || doubt_is(t, &a->request) ? NULL : &a->request;
+		return doubt_of(t) ? NULL : &a->request;
 	case ATTRIBUTION_HANDED:
 		return attribute_handed_surely(t) ? &a->request : NULL;
 	case ATTRIBUTION_SOLE:
@@ -24,12 +32,15 @@ const struct feed_context *attribute_known(const struct thread *t)
 	}
 }
 
-const struct feed_context *attribute_guess(const struct thread *t, bool *guess)
+const struct feed_context *attribute_guess(const struct thread *t, uint64_t *guess)
 {
 	const struct attribution *a = &t->attribution;
 
-	*guess = (a->mode == ATTRIBUTION_ACTIVE && (a->guess || doubt_is(t, &a->request))) ||
-		 (a->mode == ATTRIBUTION_HANDED && !attribute_handed_surely(t));
+	*guess = 0;
+	if (a->mode == ATTRIBUTION_ACTIVE)
+		*guess = doubt_of(t);
+	else if (a->mode == ATTRIBUTION_HANDED && !attribute_handed_surely(t))
+		*guess = TRIAL_NEVER;
 	return *guess ? &a->request : attribute_known(t);
 }
 
@@ -43,7 +54,7 @@ bool attribute_among_others(const struct thread *t)
 bool attribute_enter(struct thread *t, const struct feed_context *request)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t);
+	struct attribute_owner owner = attribute_inherited(t);
 
 	if (a->depth >= ATTRIBUTION_DEPTH)
 		return false;
@@ -56,7 +67,8 @@ bool attribute_enter(struct thread *t, const struct feed_context *request)
 void attribute_leave(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = a->request, request;
+	struct attribute_owner owner = trial_owner(&a->request, 0);
+	struct feed_context request;
 	enum attribution_mode mode;
 
 	if (!a->depth)

@@ -5,21 +5,17 @@
  * samples wait under a number, a ticket, and are told together. A request that is not yet answered in
  * full owns the task's steps from the start.
  */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
-#include "shim/push.h"
 #include "shim/thread.h"
 
 #define TAIL_DOUBT 1024
-#define TAIL_PROOF 4
+#define TAIL_HELD 16 /* more evidence than that may not come while samples are held */
 
 static const struct feed_context nobody;
-
-/* Of the process: how many tasks must still have been woken by their requests before that is believed. */
-static _Atomic uint32_t tail_doubt = TAIL_PROOF;
+static const struct attribute_owner nobodys;
 
 /* a began after b. */
 static bool is_after(uint32_t a, uint32_t b)
@@ -39,6 +35,7 @@ static void count_step(struct attribution *a)
 		steps->each[steps->count].oldest = newest;
 		steps->each[steps->count].since = a->began[1];
 		steps->each[steps->count].until = a->began[0];
+		steps->each[steps->count].late = a->blocked || a->read;
 		steps->count++;
 	}
 	steps->each[steps->count - 1].newest = newest;
@@ -57,38 +54,37 @@ uint64_t attribute_ticket(struct thread *t)
 	return *ticket;
 }
 
-static void tell(struct thread *t, unsigned group, const struct feed_context *owner)
+static void tell(struct thread *t, unsigned group, const struct attribute_owner *owner)
 {
 	uint64_t *ticket = &t->attribution.steps.each[group].ticket;
 
 	if (*ticket)
-		push_ticket(t, *ticket, owner);
+		trial_tell(t, *ticket, owner);
 	*ticket = 0;
 }
 
-static void tell_all(struct thread *t, const struct feed_context *owner)
+static void tell_all(struct thread *t, const struct attribute_owner *owner)
 {
 	for (unsigned i = 0; i < t->attribution.steps.count; i++)
 		tell(t, i, owner);
 	t->attribution.steps.count = 0;
 }
 
-/* Whether the first step of a group, before which the request began, was for that. */
-static bool is_woken(const struct attribution *a, unsigned group, uint32_t request)
+/*
+ * What it hangs on that the first step of a group, before which the request began, was for that: then it came
+ * in the next turn, at once, and before anything that only this turn brought.
+ */
+static uint64_t woken(const struct attribution *a, unsigned group, uint32_t request)
 {
-	uint32_t doubt = atomic_load_explicit(&tail_doubt, memory_order_relaxed);
-
 	if (is_after(request, a->steps.each[group].oldest))
-		return false;
+		return TRIAL_NEVER;
 	if (!is_after(request, a->steps.each[group].since) ||
-	    is_after(request, a->steps.each[group].until)) {
-		atomic_store_explicit(&tail_doubt, TAIL_DOUBT, memory_order_relaxed);
-		return false;
+	    is_after(request, a->steps.each[group].until) || a->steps.each[group].late) {
+		trial_fail(TRIAL_TAIL, TAIL_DOUBT);
+		return TRIAL_NEVER;
 	}
-	if (doubt)
-		atomic_compare_exchange_strong_explicit(&tail_doubt, &doubt, doubt - 1,
-							memory_order_relaxed, memory_order_relaxed);
-	return !doubt;
+	trial_proof(TRIAL_TAIL);
+	return trial_left(TRIAL_TAIL) > TAIL_HELD ? TRIAL_NEVER : trial_number(TRIAL_TAIL);
 }
 
 /*
@@ -98,33 +94,36 @@ static bool is_woken(const struct attribution *a, unsigned group, uint32_t reque
  * if its first step since comes in the very next turn; else it was still at the tail, and tasks of this
  * process are known to do such.
  */
-void attribute_settle(struct thread *t, struct feed_context *owner)
+void attribute_settle(struct thread *t, struct attribute_owner *owner)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context said = *owner;
-	bool sure = !a->request.flags || !is_after(said.request, a->steps.answered), looked = sure;
+	struct attribute_owner last = trial_owner(&a->request, 0);
+	struct feed_context said = owner->request;
+	bool looked = !a->request.flags || !is_after(said.request, a->steps.answered);
+	uint64_t trial = looked ? 0 : TRIAL_NEVER;
 
 	if (a->mode != ATTRIBUTION_TASK)
 		return;
 	for (unsigned i = 0; i < a->steps.count; i++) {
 		if (is_after(said.request, a->steps.each[i].newest)) {
-			tell(t, i, &a->request);
+			tell(t, i, &last);
 			continue;
 		}
 		if (!looked)
-			sure = is_woken(a, i, said.request);
+			trial = woken(a, i, said.request);
 		looked = true;
-		tell(t, i, sure ? &said : &nobody);
+		*owner = trial_owner(&said, trial);
+		tell(t, i, owner);
 	}
 	a->steps.count = 0;
-	if (!sure)
-		*owner = nobody;
+	*owner = trial_owner(&said, trial);
 }
 
 bool attribute_step(struct thread *t, const struct attribution_task *task)
 {
 	struct attribution *a = &t->attribution;
-	struct feed_context owner = attribute_inherited(t), request = task->request;
+	struct attribute_owner owner = attribute_inherited(t);
+	struct feed_context request = task->request;
 	enum attribution_mode mode = live_has(request.request) ? task->mode : ATTRIBUTION_TASK;
 
 	if (a->mode == ATTRIBUTION_SAID || a->step)
@@ -160,12 +159,13 @@ void attribute_stepped(struct thread *t, struct attribution_task *task, bool end
 	/* A task may go on to its next request before it gives way. */
 	bool over = a->mode == ATTRIBUTION_AFTER && !live_has(a->request.request);
 	bool tail = over || a->mode == ATTRIBUTION_TASK, is_sole;
-	struct feed_context owner = attribute_inherited(t), sole;
+	struct attribute_owner owner = attribute_inherited(t), last = trial_owner(&a->request, 0);
+	struct feed_context sole;
 
 	keep(a, task);
 	if (!tail || ended)
 		/* A task that ends without another answer was at the tail of its last. */
-		tell_all(t, tail ? &a->request : &nobody);
+		tell_all(t, tail ? &last : &nobodys);
 	if (over)
 		a->steps.answered = live_newest();
 	if (a->mode != ATTRIBUTION_SAID) {

@@ -7,23 +7,24 @@
 #define SPANPROF_SHIM_ATTRIBUTE_TURN_H
 
 #include "shim/attribute.h"
+#include "shim/attribute_trial.h"
 #include "shim/thread.h"
 
 /*
  * End the current stretch in favour of owner and begin the next. owner NULL: that of the task's ticket,
  * which is told later.
  */
-void attribute_turn(struct thread *thread, const struct feed_context *owner,
+void attribute_turn(struct thread *thread, const struct attribute_owner *owner,
 		    enum attribution_mode mode, const struct feed_context *request);
 /* Whose the current stretch is when nothing claims it. */
-struct feed_context attribute_inherited(const struct thread *thread);
+struct attribute_owner attribute_inherited(const struct thread *thread);
 /* HANDED: what the thread does is for the request whatever call ends it. */
 bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */
 uint64_t attribute_ticket(struct thread *thread);
 /* What waits for the task's next answer, if the thread is in such a step, was owner's, who is nobody
  * afterwards if that is not sure. */
-void attribute_settle(struct thread *thread, struct feed_context *owner);
+void attribute_settle(struct thread *thread, struct attribute_owner *owner);
 
 /* The handler took a sample in the current stretch, and it waits for the stretch's end. */
 static inline bool attribute_waited_for(const struct thread *t)

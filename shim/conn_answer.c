@@ -73,7 +73,7 @@ void conn_answer(struct thread *t, struct conn *c, const struct iovec *vector, s
 		attribute_other(t);
 	} else if (done == PROTOCOL_HTTP2_BEGINS && !c->pipelined) {
 		/* The answer is still to come, and the work may be too. */
-		attribute_upstream(t, &c->request, false);
+		attribute_upstream(t, &c->request, 0);
 		streams_upgrade(c);
 		if (c->http2 && begins < n)
 			answer_streams(t, c, vector, count, n, begins);

@@ -47,11 +47,11 @@ struct conn {
 	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
 	unsigned char heads;	 /* HTTP/2: new ones read in .turn of a thread, and since the last answer */
 	unsigned char new_heads; /* HTTP/2: some were in the bytes just read */
-	unsigned char guess;	 /* upstream: .request is no more than that */
 	unsigned char tls;	 /* enum conn_tls */
 	unsigned char used;	 /* upstream: bytes have passed */
 	uint32_t turn;		 /* HTTP/2: of .heads; upstream: in which it was made or connected */
 	uint32_t generation;	 /* counts what the number has meant */
+	uint64_t guess; /* upstream: .request is no more than that, of that trial; 0: it is sure */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
 	struct http2 *http2;	     /* NULL: it is not HTTP/2 */
 	/* inbound: of both directions; upstream: its .http1, of what goes out */

@@ -15,7 +15,7 @@
 
 static void lend(struct thread *t, struct conn *c)
 {
-	bool guess;
+	uint64_t guess;
 	const struct feed_context *request = attribute_guess(t, &guess);
 
 	c->turn = t->attribution.turn;
@@ -125,7 +125,8 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		   size_t n)
 {
-	bool guess, lent = live_has(c->request.request);
+	bool lent = live_has(c->request.request);
+	uint64_t guess;
 	const struct feed_context *known = attribute_guess(t, &guess);
 	struct feed_context request;
 
@@ -139,7 +140,7 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 		return;
 	}
 	if (named(c, vector, count, n, &request)) {
-		guess = false;
+		guess = 0;
 		if (lent && !c->awaiting && c->request.request != request.request)
 			attribute_misled(t);
 	} else if (!known && t->attribution.mode == ATTRIBUTION_TASK) {

@@ -24,7 +24,7 @@
 #include "shim/feed_tables.h"
 
 #define FEED_MAGIC 0x6e617073U /* "span" */
-#define FEED_VERSION 2U
+#define FEED_VERSION 3U
 #define FEED_PROCESSES 1024U   /* processes of one region at once: the attaching one and its forks */
 #define FEED_RINGS_MAX 4096U   /* the most rings a reader accepts */
 #define FEED_RING_MIN (1U << 14)
@@ -224,7 +224,7 @@ struct feed_ring {
 	_Alignas(64) _Atomic uint64_t tail;
 };
 
-enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3, FEED_TICKET = 4 };
+enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3, FEED_TICKET = 4, FEED_TRIAL = 5 };
 
 /* Every record starts so; size counts the whole record. A pad's contents mean nothing. */
 struct feed_record {
@@ -280,13 +280,16 @@ struct feed_sample {
 
 /*
  * FEED_STRETCH: a stretch that had open samples is over: this is whose it was (no flags: nobody's), or
- * under which ticket its samples wait on. FEED_TICKET: this is whose all of those were.
+ * under which ticket its samples wait on. FEED_TICKET: this is whose all of those were, or, with a trial,
+ * whose they were if that is passed. FEED_TRIAL: it is over, passed if the record's flags say so.
  */
+#define FEED_TRIAL_PASSED 1
 struct feed_stretch {
 	struct feed_record record;
 	uint64_t stretch; /* of a ticket: 0 */
 	uint64_t ticket;  /* a number of the ring's, or 0: context is the owner */
 	struct feed_context context;
+	uint64_t trial; /* a number of the process's, or 0 */
 };
 
 _Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");

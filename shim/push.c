@@ -65,9 +65,18 @@ void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
 				       .ticket = ticket});
 }
 
-void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner)
+void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner, uint64_t trial)
 {
 	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_TICKET, 0},
 				       .ticket = ticket,
-				       .context = *owner});
+				       .context = *owner,
+				       .trial = trial});
+}
+
+void push_trial(struct thread *t, uint64_t trial, bool passed)
+{
+	uint16_t flags = passed ? FEED_TRIAL_PASSED : 0;
+
+	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_TRIAL, flags},
+				       .trial = trial});
 }

@@ -5,6 +5,7 @@
 #ifndef SPANPROF_SHIM_PUSH_H
 #define SPANPROF_SHIM_PUSH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shim/feed.h"
@@ -16,7 +17,10 @@ void push_stretch(struct thread *thread, uint64_t stretch, const struct feed_con
 /* The stretch is over, and its owner is that of a ticket, a number of the thread's that push_ticket() tells
  * the owner of. Dropped: as above. */
 void push_deferred(struct thread *thread, uint64_t stretch, uint64_t ticket);
-void push_ticket(struct thread *thread, uint64_t ticket, const struct feed_context *owner);
+/* trial: 0, or a number: it was owner's if that trial is passed, which push_trial() tells. */
+void push_ticket(struct thread *thread, uint64_t ticket, const struct feed_context *owner,
+		 uint64_t trial);
+void push_trial(struct thread *thread, uint64_t trial, bool passed);
 /* Periods of CPU time that the thread used after its last tick, by its end: nobody's, no stack. */
 void push_ended(struct thread *thread, uint32_t weight);
 

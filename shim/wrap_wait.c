@@ -17,17 +17,22 @@ int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, co
 		size_t room);
 
 /* A wait for nothing but what the thread's request itself needs is part of its work. */
-static void wait_for(struct thread *t, const struct pollfd *fds, nfds_t n)
+static void wait_for(struct thread *t, const struct pollfd *fds, nfds_t n, bool blocks)
 {
 	if (!conn_all_own(t, fds, n))
-		attribute_wait(t);
+		attribute_wait(t, blocks);
+}
+
+static bool is_long(const struct timespec *timeout)
+{
+	return !timeout || timeout->tv_sec || timeout->tv_nsec;
 }
 
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
 {
 	int ready;
 
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(attribute_wait(thread, timeout != 0));
 	ready = REAL(epoll_wait)(epoll, events, max, timeout);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -38,7 +43,7 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeo
 {
 	int ready;
 
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(attribute_wait(thread, timeout != 0));
 	ready = REAL(epoll_pwait)(epoll, events, max, timeout, mask);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -48,7 +53,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	int ready;
 
-	OBSERVE(wait_for(thread, fds, n));
+	OBSERVE(wait_for(thread, fds, n, timeout != 0));
 	ready = REAL(poll)(fds, n, timeout);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -58,7 +63,7 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
 {
 	int ready;
 
-	OBSERVE(wait_for(thread, fds, n));
+	OBSERVE(wait_for(thread, fds, n, timeout != 0));
 	ready = REAL(__poll_chk)(fds, n, timeout, room);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -68,7 +73,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, c
 {
 	int ready;
 
-	OBSERVE(wait_for(thread, fds, n));
+	OBSERVE(wait_for(thread, fds, n, is_long(timeout)));
 	ready = REAL(ppoll)(fds, n, timeout, mask);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -79,7 +84,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *time
 {
 	int ready;
 
-	OBSERVE(wait_for(thread, fds, n));
+	OBSERVE(wait_for(thread, fds, n, is_long(timeout)));
 	ready = REAL(__ppoll_chk)(fds, n, timeout, mask, room);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -90,7 +95,7 @@ EXPORT int select(int n, fd_set *restrict readable, fd_set *restrict writable,
 {
 	int ready;
 
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(attribute_wait(thread, !timeout || timeout->tv_sec || timeout->tv_usec));
 	ready = REAL(select)(n, readable, writable, exceptional, timeout);
 	OBSERVE(attribute_waited(thread));
 	return ready;
@@ -102,7 +107,7 @@ EXPORT int pselect(int n, fd_set *restrict readable, fd_set *restrict writable,
 {
 	int ready;
 
-	OBSERVE(attribute_wait(thread));
+	OBSERVE(attribute_wait(thread, is_long(timeout)));
 	ready = REAL(pselect)(n, readable, writable, exceptional, timeout, mask);
 	OBSERVE(attribute_waited(thread));
 	return ready;

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "shim/attribute.h"
+#include "shim/attribute_doubt.h"
 #include "shim/live.h"
 #include "shim/push.h"
 #include "shim/thread.h"
@@ -28,15 +29,16 @@
 #define TICKS_MAX 64
 
 struct tick {
-	uint64_t stretch;
+	uint64_t stretch, ticket, trial;
 	bool open, ended;
 	char owner; /* what it says itself, then what its stretch's end says */
+	char tried; /* .. if the trial is passed */
 };
 
 static struct thread thread;
 static struct tick ticks[TICKS_MAX];
 static unsigned tick_count, pushes;
-static uint32_t proof, unproven_at_start;
+static uint32_t proof, left_at_start;
 static uint32_t helpers_proof, helpers_unproven_at_start;
 
 static struct feed_context request_of(char name)
@@ -83,12 +85,32 @@ void push_stretch(struct thread *t, uint64_t stretch, const struct feed_context 
 
 void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
 {
-	fail_msg("no script has tasks");
+	for (unsigned i = 0; i < tick_count; i++)
+		if (ticks[i].stretch == stretch)
+			ticks[i].ticket = ticket;
 }
 
-void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner)
+void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner, uint64_t trial)
 {
-	fail_msg("no script has tasks");
+	/* No script has tasks, whose tickets are told without. */
+	assert_true(trial && trial != TRIAL_NEVER);
+	for (unsigned i = 0; i < tick_count; i++) {
+		if (ticks[i].ticket != ticket)
+			continue;
+		ticks[i].trial = trial;
+		ticks[i].tried = name_of(owner);
+	}
+}
+
+void push_trial(struct thread *t, uint64_t trial, bool passed)
+{
+	for (unsigned i = 0; i < tick_count; i++) {
+		if (ticks[i].trial != trial || ticks[i].ended)
+			continue;
+		assert_true(ticks[i].open);
+		ticks[i].owner = passed ? ticks[i].tried : '-';
+		ticks[i].ended = true;
+	}
 }
 
 /* The handler. */
@@ -108,7 +130,7 @@ static void do_step(const char **script)
 {
 	const struct feed_context *guessed;
 	struct feed_context request;
-	bool guess;
+	uint64_t guess;
 
 	switch (*(*script)++) {
 	case 'n':
@@ -121,7 +143,7 @@ static void do_step(const char **script)
 		break;
 	case 's':
 		request = request_of(*(*script)++);
-		attribute_upstream(&thread, &request, false);
+		attribute_upstream(&thread, &request, 0);
 		break;
 	case 'g':
 		guessed = attribute_guess(&thread, &guess);
@@ -174,7 +196,7 @@ static void do_step(const char **script)
 		attribute_other(&thread);
 		break;
 	case 'e':
-		attribute_wait(&thread);
+		attribute_wait(&thread, true);
 		break;
 	case 'u':
 		attribute_read_unknown(&thread);
@@ -200,7 +222,9 @@ static void assert_owners(const char *script, const char *expected)
 	memset(&thread, 0, sizeof(thread));
 	otel_thread_ctx_v1 = NULL;
 	tick_count = pushes = 0;
-	attribute_unproven = unproven_at_start;
+	while (trial_left(TRIAL_ORDER))
+		trial_proof(TRIAL_ORDER);
+	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
 	while (*left)
 		do_step(&left);
@@ -335,7 +359,7 @@ static void idle_waits_begin_no_stretch(void **state)
 	assert_owners("e", "");
 	stretch = span_read(&thread.span)->stretch;
 	for (int i = 0; i < 100; i++)
-		attribute_wait(&thread);
+		attribute_wait(&thread, true);
 	assert_int_equal(span_read(&thread.span)->stretch, stretch);
 }
 
@@ -388,7 +412,7 @@ static void a_new_thread_is_doubted_until_its_answers_come_as_expected(void **st
 {
 	char script[512] = "nc nb na . wa da . e wb db wc dc e";
 
-	unproven_at_start = proof;
+	left_at_start = proof;
 	assert_owners("na nb e . wa da . wb db e", "-b");
 	/* There is nothing to guess with one. */
 	assert_owners("na e . wa da . nb . wb db e", "aab");
@@ -401,7 +425,68 @@ static void a_new_thread_is_doubted_until_its_answers_come_as_expected(void **st
 	/* One that does not is enough to begin anew. */
 	strcpy(script + strlen(script) - strlen("na . wa da . e"), "na wb db ra . wa da . e");
 	assert_owners(script, "--");
-	unproven_at_start = 0;
+	left_at_start = 0;
+}
+
+static void what_is_told_on_trial_holds_if_that_is_passed(void **state)
+{
+	left_at_start = proof;
+	assert_owners("na nb nc nd e . wa da . wb db . wc dc . wd dd . e", "abcdd");
+	/* An answer to another than was read last, and work between waits that no call names. */
+	assert_owners("na nb nc nd e . wa da . wb db . rc . wd dd . e", "-----");
+	assert_owners("na nb nc nd e . wa da . wb db . e . e wc dc wd dd", "---" "-");
+	/* Too few answers came: nobody knows yet. */
+	assert_owners("na nb nc nd e . wa da . wb db . e", "---");
+	left_at_start = 0;
+}
+
+static void a_guess_that_was_lent_holds_if_its_trial_is_passed(void **state)
+{
+	struct feed_context a = request_of('a'), b = request_of('b');
+	uint64_t guess;
+
+	assert_owners("", "");
+	trial_fail(TRIAL_ORDER, proof);
+	live_begin(&a, thread.tid, 0);
+	live_begin(&b, thread.tid, 0);
+	attribute_read(&thread, &a);
+	assert_ptr_equal(attribute_guess(&thread, &guess), &thread.attribution.request);
+	assert_int_equal(guess, trial_number(TRIAL_ORDER));
+	assert_null(attribute_known(&thread));
+	attribute_wait(&thread, true);
+	attribute_answered(&thread, &a, guess);
+	assert_null(attribute_known(&thread));
+	while (trial_left(TRIAL_ORDER))
+		trial_proof(TRIAL_ORDER);
+	assert_non_null(attribute_known(&thread));
+	/* One of a trial that failed is never anybody's. */
+	trial_fail(TRIAL_ORDER, 0);
+	assert_null(attribute_known(&thread));
+	live_end(a.request);
+	live_end(b.request);
+}
+
+static void several_heads_of_one_read_hang_on_how_answers_come(void **state)
+{
+	const struct feed_context a = request_of('a'), b = request_of('b');
+
+	assert_owners("", "");
+	memset(&attribution_batches, 0, sizeof(attribution_batches));
+	live_begin(&a, thread.tid, 0);
+	live_begin(&b, thread.tid, 0);
+	assert_int_equal(doubt_batched(&thread, &a), 0);
+	attribute_read_several(&thread);
+	assert_int_equal(trial_by_now(doubt_batched(&thread, &a)), trial_number(TRIAL_BATCH));
+	attribution_batches.firsts = attribution_batches.firsts_sampled = 16;
+	attribution_batches.nexts = attribution_batches.nexts_sampled = 16;
+	assert_int_equal(trial_by_now(trial_number(TRIAL_BATCH)), 0);
+	assert_int_equal(doubt_batched(&thread, &a), 0);
+	attribution_batches.nexts_sampled = 1;
+	assert_true(trial_by_now(trial_number(TRIAL_BATCH)) == TRIAL_NEVER);
+	assert_true(doubt_batched(&thread, &a) == TRIAL_NEVER);
+	memset(&attribution_batches, 0, sizeof(attribution_batches));
+	live_end(a.request);
+	live_end(b.request);
 }
 
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
@@ -491,7 +576,7 @@ static void a_wake_ends_what_was_known(void **state)
 int main(void)
 {
 	/* As it is before there is any answer. */
-	proof = attribute_unproven;
+	proof = trial_left(TRIAL_ORDER);
 	helpers_proof = attribute_helpers_unproven;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(before_the_first_request_no_sample_waits),
@@ -517,6 +602,9 @@ int main(void)
 	    cmocka_unit_test(interleaving_is_detected_and_left_unlabelled),
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
 	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
+	    cmocka_unit_test(what_is_told_on_trial_holds_if_that_is_passed),
+	    cmocka_unit_test(a_guess_that_was_lent_holds_if_its_trial_is_passed),
+	    cmocka_unit_test(several_heads_of_one_read_hang_on_how_answers_come),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),

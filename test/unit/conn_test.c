@@ -157,7 +157,7 @@ static void the_body_belongs_to_its_head(void **state)
 {
 	receive(FD, "POST / HTTP/1.1\r\nContent-Length: 80\r\n"
 		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(FD, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
 	assert_int_equal(working_on(&self), 0x11);
 }
@@ -176,7 +176,7 @@ static void vectors_are_read_up_to_what_came(void **state)
 	 */
 	conn_received_vector(&self, FD, (struct iovec[]){{bytes + one, one}}, 1, (ssize_t)one);
 	assert_int_equal(working_on(&self), 0x22);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	conn_received_vector(&self, FD, v, 0, 100);
 	assert_int_equal(working_on(&self), 0x22);
 }
@@ -227,7 +227,7 @@ static void a_number_that_means_something_else_lends_no_request(void **state)
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		setup(state);
 		receive(FD, ONE);
-		attribute_wait(&self);
+		attribute_wait(&self, true);
 		ends[i]();
 		receive(FD, "x");
 		assert_int_equal(working_on(&self), -1);
@@ -251,7 +251,7 @@ static void half_a_head_does_not_survive_its_descriptor(void **state)
 static void other_ranges_leave_the_connection(void **state)
 {
 	receive(FD, ONE);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	conn_closing_range(0, FD - 1);
 	conn_closing_range(FD + 1, ~0U);
 	conn_closing_range(FD + 1, FD - 1);
@@ -265,7 +265,7 @@ static void a_vfork_childs_close_is_not_ours(void **state)
 	struct self *page = self_page, theirs = {.pid = getpid() + 1};
 
 	receive(FD, ONE);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	self_page = &theirs;
 	conn_closing(FD);
 	conn_closing_range(0, ~0U);
@@ -286,7 +286,7 @@ static void a_head_that_is_not_understood_ends_what_the_connection_lends(void **
 {
 	receive(FD, ONE);
 	conn_sent(&self, FD, NULL, 10);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(FD, "get / HTTP/1.1\r\n\r\n");
 	assert_int_equal(working_on(&self), -1);
 	conn_sent(&self, FD, NULL, 10);
@@ -298,7 +298,7 @@ static void an_upgraded_connection_goes_on_for_its_request(void **state)
 	receive(FD, "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 		    "traceparent: 00-11111111f3577b34da6a3ce929d0e0e4-00f067aa0ba90211-01\r\n\r\n");
 	conn_sent(&self, FD, NULL, 10);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(FD, "\x81\x05hello");
 	assert_int_equal(working_on(&self), 0x11);
 }
@@ -321,7 +321,7 @@ static void the_request_of_an_upgrade_is_stream_1(void **state)
 	SENDS("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" SETTINGS);
 	assert_int_equal(live_count(self.tid), 1);
 	assert_int_equal(self.attribution.mode, ATTRIBUTION_ACTIVE);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(FD, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 	assert_int_equal(working_on(&self), 0x11);
 	conn_received(&self, FD, SETTINGS, 9);
@@ -404,7 +404,7 @@ static void two_threads_in_one_connection_at_once_give_it_up(void **state)
 	munmap(page, 4096);
 	assert_int_equal(working_on(&other), -1);
 	assert_int_equal(counted(FEED_COUNTER_conn_busy), 1);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(FD, TWO);
 	assert_int_equal(working_on(&self), -1);
 	/* The next connection with that number is a new start. */

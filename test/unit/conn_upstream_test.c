@@ -79,11 +79,11 @@ static void a_new_connection_is_lent_where_it_is_made(void **state)
 	conn_socket(&self, UP);
 	conn_connecting(&self, UP);
 	receive(B, TWO);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	assert_int_equal(working_on(), -1);
 	send_to(UP, "hello");
 	assert_int_equal(working_on(), 0x11);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "world");
 	assert_int_equal(working_on(), 0x11);
 }
@@ -97,7 +97,7 @@ static void a_pooled_connection_is_lent_at_each_write(void **state)
 	send_to(A, ANSWER);
 	receive(B, TWO);
 	send_to(UP, "hello");
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "world");
 	assert_int_equal(working_on(), 0x22);
 }
@@ -108,7 +108,7 @@ static void what_comes_for_a_finished_request_names_nobody(void **state)
 	receive(A, ONE);
 	send_to(UP, "hello");
 	send_to(A, ANSWER);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "late");
 	assert_int_equal(working_on(), -1);
 }
@@ -116,30 +116,30 @@ static void what_comes_for_a_finished_request_names_nobody(void **state)
 /* Node: the name is looked up, the connection made and written to in later turns than the request's. */
 static void a_first_write_that_waited_for_its_connection_is_nobodys(void **state)
 {
-	bool guess;
+	uint64_t guess;
 
 	conn_socket(&self, UP);
 	conn_connecting(&self, UP);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(A, ONE);
 	receive(B, TWO);
 	send_to(UP, "hello");
 	assert_null(attribute_guess(&self, &guess));
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "world");
 	assert_null(attribute_guess(&self, &guess));
 	/* From then on it is a pool's. */
 	send_to(A, ANSWER);
 	receive(A, ONE);
 	send_to(UP, "hello");
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "world");
 	assert_int_equal(attribute_guess(&self, &guess)->trace_id[0], 0x11);
 }
 
 static void what_comes_for_an_unknown_request_ends_another_ones_turn(void **state)
 {
-	bool guess;
+	uint64_t guess;
 
 	conn_socket(&self, UP);
 	receive(A, ONE);
@@ -165,7 +165,7 @@ static void a_shared_connection_names_nobody(void **state)
 	send_to(UP, "GET 1");
 	receive(B, TWO);
 	send_to(UP, "GET 2");
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, "2");
 	assert_int_equal(working_on(), -1);
 }
@@ -174,11 +174,11 @@ static void the_trace_in_what_goes_out_names_its_request(void **state)
 {
 	receive(A, ONE);
 	receive(B, TWO);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	conn_socket(&self, UP);
 	send_to(UP, ONE);
 	assert_int_equal(working_on(), 0x11);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	receive(UP, ANSWER);
 	assert_int_equal(working_on(), 0x11);
 }
@@ -189,7 +189,7 @@ static void the_end_of_an_answer_names_its_request_too(void **state)
 	receive(A, ONE);
 	send_to(UP, "hello");
 	receive(B, TWO);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	conn_received(&self, UP, NULL, 0);
 	assert_int_equal(working_on(), 0x11);
 }
@@ -216,7 +216,7 @@ static void waiting_for_ones_own_descriptors_is_work(void **state)
 	assert_true(conn_all_own(&self, own, 3));
 	assert_false(conn_all_own(&self, others, 2));
 	assert_false(conn_all_own(&self, own, 0));
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	send_to(A, ANSWER);
 	assert_false(conn_all_own(&self, own, 1));
 }
@@ -243,7 +243,7 @@ static void the_calls_inside_a_sessions_read_name_its_connection(void **state)
 	tls_sent(&self, &s1, ANSWER, (ssize_t)strlen(ANSWER));
 	assert_false(live_of_trace((const uint8_t *)"\x11\x11\x11\x11\xf3\x57\x7b\x34\xda\x6a\x3c\xe9\x29\xd0\xe0\xe4",
 				   &(struct feed_context){0}));
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	conn_received(&self, B, "\x17\x03\x03", 3);
 	assert_int_equal(working_on(), 0x22);
 	tls_freed(&s1);
@@ -269,7 +269,7 @@ static void a_session_whose_descriptor_means_something_else_by_now_is_lost(void 
 	read_inside(&session, A, ONE);
 	conn_closing(A);
 	conn_accepted(&self, A);
-	attribute_wait(&self);
+	attribute_wait(&self, true);
 	tls_enter(&self, (char *)__builtin_frame_address(0) + 4096, NULL);
 	tls_received(&self, &session, TWO, (ssize_t)strlen(TWO));
 	assert_int_equal(working_on(), -1);

@@ -5,7 +5,7 @@
  *
  * In a script: nX the head of a new request X is read, wX its answer is written, which ends it, bX a piece
  * of its answer is, (T a step of task T begins, ) it ends, ! it ends and so does the task; e the loop
- * waits; "." is a tick. The answer has a letter for each tick; "-" is nobody's.
+ * looks for what is ready, E it waits for that; "." is a tick. The answer has a letter for each tick; "-" is nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "shim/attribute_trial.h"
 #include "shim/coroutine.h"
 #include "shim/live.h"
 #include "shim/push.h"
@@ -23,9 +24,9 @@
 
 static struct thread thread;
 static struct tick {
-	uint64_t stretch, ticket;
+	uint64_t stretch, ticket, trial;
 	bool open;
-	char owner;
+	char owner, tried;
 } ticks[TICKS_MAX];
 static unsigned tick_count;
 static struct feed_context requests[128];
@@ -58,13 +59,24 @@ void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
 			ticks[i].ticket = ticket;
 }
 
-void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner)
+void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner, uint64_t trial)
 {
 	for (unsigned i = 0; i < tick_count; i++) {
 		if (ticks[i].ticket != ticket || !ticks[i].open)
 			continue;
+		ticks[i].open = trial;
+		ticks[i].trial = trial;
+		ticks[i].owner = ticks[i].tried = name_of(owner);
+	}
+}
+
+void push_trial(struct thread *t, uint64_t trial, bool passed)
+{
+	for (unsigned i = 0; i < tick_count; i++) {
+		if (ticks[i].trial != trial || !ticks[i].open)
+			continue;
 		ticks[i].open = false;
-		ticks[i].owner = name_of(owner);
+		ticks[i].owner = passed ? ticks[i].tried : '-';
 	}
 }
 
@@ -74,8 +86,8 @@ static void tick(void)
 	bool open = span->flags & FEED_SAMPLE_OPEN;
 
 	assert_true(tick_count < TICKS_MAX);
-	ticks[tick_count++] = (struct tick){span->stretch, 0, open,
-					    open ? '-' : name_of(&span->context)};
+	ticks[tick_count++] = (struct tick){span->stretch, 0, 0, open,
+					    open ? '-' : name_of(&span->context), '-'};
 	if (open)
 		atomic_store(&thread.span.sampled, span->stretch);
 }
@@ -108,8 +120,8 @@ static void do_step(const char **script, char *task)
 		if (what == 'w')
 			live_end(request->request);
 	}
-	if (what == 'e')
-		attribute_wait(&thread);
+	if (what == 'e' || what == 'E')
+		attribute_wait(&thread, what == 'E');
 	if (what == '.')
 		tick();
 }
@@ -163,17 +175,47 @@ static void steps_before_the_next_request_began_are_the_tail_of_the_last(void **
 	assert_owners("e na nz e (A . wa .) e (A .) e nb e (A wb", "aaa");
 }
 
-/* In this order: what is believed is the process's. */
+/* So much is still wanting. */
+static void begin_trial(uint32_t left)
+{
+	while (trial_left(TRIAL_TAIL))
+		trial_proof(TRIAL_TAIL);
+	trial_fail(TRIAL_TAIL, left);
+}
+
 static void a_task_that_its_request_wakes_is_believed_after_some(void **state)
 {
+	begin_trial(4);
 	assert_owners("e na nz e (A . wa) e nb e (A .) e (A . wb) e nc e (A . wc) e nd e (A . wd) "
 		      "e nf e (A . wf) e",
-		      "a----f");
+		      "abbcdf");
+	begin_trial(5);
+	assert_owners("e na nz e (A . wa) e nb e (A .) e (A . wb) e nc e (A . wc) e nd e (A . wd) "
+		      "e nf e (A . wf) e",
+		      "a-----");
+	/* Nothing is held for a verdict that is far away. */
+	begin_trial(100);
+	assert_owners("e na nz e (A . wa) e nb e (A . wb) e", "a-");
+	for (unsigned i = 0; i < tick_count; i++)
+		assert_false(ticks[i].open);
 }
 
 static void a_task_that_something_else_wakes_is_not(void **state)
 {
-	assert_owners("e na nz e (A . wa) e nb e e (A .) e (A . wb) e nc e (A . wc) e", "a---");
+	static const char *const others[] = {
+		"e nf e e (B . wf) e", /* not in the next turn */
+		"e nf E (B . wf) e",   /* something was waited for */
+		"e nf e nx (B . wf) e", /* not before what that turn brought */
+	};
+
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char script[256] = "e na nb nz e (A . wa) (B . wb) e nc e (A . wc) e nd e (A . wd) ";
+
+		begin_trial(4);
+		strcat(script, others[i]);
+		assert_owners(script, "ab---");
+		assert_true(trial_left(TRIAL_TAIL) > 100);
+	}
 }
 
 static void a_task_that_answers_several_at_a_time_names_nobody(void **state)

@@ -113,7 +113,7 @@ static inline bool fixture_stretch(struct ring *ring, uint64_t stretch,
 	ring_enter(ring);
 	s = ring_reserve(ring, sizeof(*s));
 	if (s)
-		*s = (struct feed_stretch){{sizeof(*s), FEED_STRETCH, 0}, stretch, 0, *owner};
+		*s = (struct feed_stretch){{sizeof(*s), FEED_STRETCH, 0}, stretch, 0, *owner, 0};
 	ring_leave(ring);
 	return s != NULL;
 }

@@ -41,7 +41,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	stretch_expire(&table, &queue, 0, 0);
-	return table.pending != 0;
+	return table.pending != 0 || table.tried != 0;
 }
 
 static void hold(uint64_t stretch, uint64_t weight, uint64_t now)
@@ -164,6 +164,58 @@ static void numbers_that_go_backwards_wait_for_the_next_end_or_the_time(void **s
 	ASSERT_OWNERS(43, 0);
 }
 
+static void try_ticket(uint64_t ticket, uint64_t trial, uint32_t request, uint64_t now)
+{
+	struct feed_context owner = {.flags = FEED_CONTEXT_REQUEST, .request = request};
+
+	stretch_try(&table, &queue, ticket, trial, &owner, now);
+}
+
+static void what_was_told_on_trial_waits_for_the_verdict(void **state)
+{
+	for (uint64_t i = 1; i <= 5; i++) {
+		hold(i, i, 0);
+		stretch_defer(&table, &queue, i, i);
+		try_ticket(i, i == 4 ? 7 : i == 5 ? 11 : 3, (uint32_t)(40 + i), 0);
+	}
+	assert_int_equal(settled_count, 0);
+	stretch_judge(&table, &queue, 7, false);
+	ASSERT_OWNERS(0);
+	stretch_judge(&table, &queue, 3, true);
+	ASSERT_OWNERS(0, 41, 42, 43);
+	/* Another's verdict, or the same again, is nothing to those that are left. */
+	stretch_judge(&table, &queue, 3, true);
+	assert_int_equal(table.tried, 1);
+	stretch_judge(&table, &queue, 11, true);
+	ASSERT_OWNERS(0, 41, 42, 43, 45);
+	assert_int_equal(table.tried, 0);
+}
+
+static void a_verdict_that_never_comes_leaves_nothing(void **state)
+{
+	hold(1, 1, 10);
+	stretch_defer(&table, &queue, 1, 1);
+	try_ticket(1, 3, 41, 20);
+	stretch_expire(&table, &queue, 25, 12);
+	ASSERT_OWNERS(0);
+	assert_int_equal(table.tried, 1);
+	stretch_expire(&table, &queue, 33, 12);
+	assert_int_equal(table.tried, 0);
+	stretch_judge(&table, &queue, 3, true);
+	assert_int_equal(settled_count, 1);
+}
+
+static void above_the_bound_tickets_on_trial_are_nobodys_at_once(void **state)
+{
+	for (uint64_t i = 1; i <= STRETCH_TRIED_MAX; i++)
+		try_ticket(i, 3, 41, 0);
+	hold(1, 1, 0);
+	stretch_defer(&table, &queue, 1, STRETCH_TRIED_MAX + 1);
+	try_ticket(STRETCH_TRIED_MAX + 1, 3, 41, 0);
+	ASSERT_OWNERS(0);
+	assert_int_equal(table.tried, STRETCH_TRIED_MAX);
+}
+
 static void rings_do_not_settle_each_others_samples(void **state)
 {
 	struct stretches second = {0};
@@ -232,6 +284,9 @@ int main(void)
 	    TEST(a_tickets_samples_wait_on_and_are_told_together),
 	    TEST(a_stretch_whose_end_was_lost_goes_on_no_ticket),
 	    TEST(a_ticket_that_nobody_tells_expires),
+	    TEST(what_was_told_on_trial_waits_for_the_verdict),
+	    TEST(a_verdict_that_never_comes_leaves_nothing),
+	    TEST(above_the_bound_tickets_on_trial_are_nobodys_at_once),
 	    TEST(rings_do_not_settle_each_others_samples),
 	};
 

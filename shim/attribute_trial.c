@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_trial.c - trials, of the process: all of its threads are the same program's. APP. A trial's number
+ * is its count and its kind, so that a late verdict is never taken for another's.
+ */
+#include <stdatomic.h>
+
+#include "shim/attribute_doubt.h"
+#include "shim/attribute_trial.h"
+#include "shim/push.h"
+#include "shim/thread.h"
+
+#define KIND_BITS 2
+#define ORDER_PROOF 3
+#define TAIL_PROOF 16
+
+_Static_assert(TRIAL_TAIL < 1 << KIND_BITS && TRIAL_TAIL < ATTRIBUTION_TRIALS, "kinds fit");
+
+/* A count, from 1, in the upper half; below, what is left. TRIAL_BATCH is TRIAL_ORDER with more to ask. */
+static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
+    [TRIAL_ORDER] = 1ULL << 32 | ORDER_PROOF,
+    [TRIAL_TAIL] = 1ULL << 32 | TAIL_PROOF,
+};
+
+static uint64_t current(enum trial_kind kind)
+{
+	return atomic_load_explicit(&trials[kind == TRIAL_BATCH ? TRIAL_ORDER : kind],
+				    memory_order_relaxed);
+}
+
+uint32_t trial_left(enum trial_kind kind)
+{
+	return (uint32_t)current(kind);
+}
+
+void trial_proof(enum trial_kind kind)
+{
+	uint64_t now = current(kind);
+
+	/* One of two that meet here may count for both. */
+	if ((uint32_t)now)
+		atomic_compare_exchange_strong_explicit(&trials[kind], &now, now - 1,
+							memory_order_relaxed, memory_order_relaxed);
+}
+
+void trial_fail(enum trial_kind kind, uint32_t left)
+{
+	uint64_t now = current(kind), next;
+
+	do
+		next = (now >> 32 << 32) + (1ULL << 32) + ((uint32_t)now > left ? (uint32_t)now : left);
+	while (!atomic_compare_exchange_weak_explicit(&trials[kind], &now, next, memory_order_relaxed,
+						      memory_order_relaxed));
+}
+
+uint64_t trial_number(enum trial_kind kind)
+{
+	uint64_t now = current(kind);
+
+	return kind == TRIAL_BATCH || (uint32_t)now ? now >> 32 << KIND_BITS | kind : 0;
+}
+
+static enum trial_state judge(uint64_t number)
+{
+	enum trial_kind kind = number & ((1 << KIND_BITS) - 1);
+	uint64_t now = current(kind);
+	enum trial_state state = (uint32_t)now ? TRIAL_OPEN : TRIAL_PASSED, batches;
+
+	if (now >> 32 != number >> KIND_BITS)
+		return TRIAL_FAILED;
+	if (kind != TRIAL_BATCH)
+		return state;
+	batches = doubt_batches();
+	return batches > state ? batches : state;
+}
+
+uint64_t trial_by_now(uint64_t number)
+{
+	enum trial_state state;
+
+	if (!number || number == TRIAL_NEVER)
+		return number;
+	state = judge(number);
+	return state == TRIAL_PASSED ? 0 : state == TRIAL_OPEN ? number : TRIAL_NEVER;
+}
+
+uint64_t trial_both(uint64_t one, uint64_t other)
+{
+	/* The later one, and of that the kind that asks for more. */
+	return one > other ? one : other;
+}
+
+struct attribute_owner trial_owner(const struct feed_context *request, uint64_t number)
+{
+	struct attribute_owner owner = {.trial = trial_by_now(number)};
+
+	if (owner.trial == TRIAL_NEVER)
+		owner.trial = 0;
+	else
+		owner.request = *request;
+	return owner;
+}
+
+void trial_tell(struct thread *t, uint64_t ticket, const struct attribute_owner *owner)
+{
+	uint64_t *told = &t->attribution.told[owner->trial & ((1 << KIND_BITS) - 1)];
+
+	if (owner->trial && *told != owner->trial) {
+		if (*told)
+			push_trial(t, *told, false);
+		*told = owner->trial;
+	}
+	push_ticket(t, ticket, &owner->request, owner->trial);
+}
+
+void trial_settle(struct thread *t)
+{
+	for (int kind = 0; kind < ATTRIBUTION_TRIALS; kind++) {
+		uint64_t *told = &t->attribution.told[kind];
+		enum trial_state state = *told ? judge(*told) : TRIAL_OPEN;
+
+		if (state == TRIAL_OPEN)
+			continue;
+		push_trial(t, *told, state == TRIAL_PASSED);
+		*told = 0;
+	}
+}
