@@ -240,16 +240,21 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, ui
 	suspect(t, guess);
 }
 
-void attribute_other(struct thread *t)
+void attribute_accepted(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
 	struct attribute_owner owner = attribute_inherited(t);
 
-	a->called = true;
 	if (a->mode == ATTRIBUTION_AFTER)
 		attribute_turn(t, &owner, ATTRIBUTION_AFTER, &a->request);
 	else if (a->mode == ATTRIBUTION_SOLE && !live_has(owner.request.request))
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+}
+
+void attribute_other(struct thread *t)
+{
+	t->attribution.called = true;
+	attribute_accepted(t);
 }
 
 /* Back from a wait: with one unfinished request it can only be that one's turn. */

@@ -121,8 +121,10 @@ void attribute_upstream(struct thread *thread, const struct feed_context *reques
 void attribute_answered(struct thread *thread, const struct feed_context *request, uint64_t guess);
 /* What went out names another request than the one it was lent to: the thread's calls mislead. */
 void attribute_misled(struct thread *thread);
-/* Any other call that moves data or takes a connection: a file, a pipe, accept. */
+/* Any other call that moves data: a file, a pipe. It may be what some request's work waited for. */
 void attribute_other(struct thread *thread);
+/* A connection was taken, which no request waits for. */
+void attribute_accepted(struct thread *thread);
 /* The thread is about to wait for readiness of many descriptors, for any time if blocks, and has done so. */
 void attribute_wait(struct thread *thread, bool blocks);
 void attribute_waited(struct thread *thread);

@@ -23,7 +23,7 @@ void conn_accepted(struct thread *t, int fd)
 {
 	struct conn *c = conn_find_or_make(fd);
 
-	attribute_other(t);
+	attribute_accepted(t);
 	if (c)
 		conn_reset(c, CONN_INBOUND);
 }

@@ -7,10 +7,11 @@
  * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
  * client, dX it is finished, sX something went out to a server for it, g for whom the thread is thought
  * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
- * waits for it, k another request comes; o any other call, u an unknown request's bytes were read, e a
- * wait for readiness, p a wake by another thread, i an idle wait, x the thread ends, l a connection was
- * lost; [X the program enters X itself, ] it leaves; "." is a tick. Requests in lower case carry ids, in
- * upper case they are untraced. The answer has a letter for each tick; "-" is nobody's.
+ * waits for it, k another request comes; o any other call, + a connection was accepted, u an unknown
+ * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, x the
+ * thread ends, l a connection was lost; [X the program enters X itself, ] it leaves; "." is a tick.
+ * Requests in lower case carry ids, in upper case they are untraced. The answer has a letter for each
+ * tick; "-" is nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,6 +192,9 @@ static void do_step(const char **script)
 	case 'w':
 		request = request_of(*(*script)++);
 		attribute_write(&thread, &request, true);
+		break;
+	case '+':
+		attribute_accepted(&thread);
 		break;
 	case 'o':
 		attribute_other(&thread);
@@ -399,6 +403,8 @@ static void interleaving_is_detected_and_left_unlabelled(void **state)
 {
 	assert_owners("na nb e . e . e . wa da . e . wb db . e .", "----bb-");
 	assert_owners("na nb nc e . e . wa . wb . rc . e . rc . e", "-------");
+	/* Node: a turn accepts a connection, and then answers what was read turns ago. */
+	assert_owners("na nb nc e e + . wa da . wb db . e", "---");
 	/* A call in the slice explains it: no doubt. */
 	assert_owners("na nb e . o e . p . wa da wb db e", "--a");
 }
