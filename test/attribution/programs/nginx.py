@@ -192,8 +192,6 @@ class H2(Https):
 
 
 class H2c(Nginx):
-    recall = 0.97
-    exception = "a new process believes no guess among several requests before some answers came as expected"
     name, shape, protocol, streams = "nginx h2c", "event loop, 4 streams a connection", "h2c", 4
     listen = "http2"
 

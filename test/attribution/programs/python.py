@@ -83,9 +83,6 @@ class Yield(Streams):
 
 class Shared(Streams):
     """With the interpreter in a shared library."""
-    recall = 0.97
-    exception = "a connection's later requests are believed only once some tasks were seen to be woken by " \
-        "theirs: the first few answers of the process have no ids"
     name, shape = "asyncio streams, libpython", "as above; the interpreter is a shared library"
 
     @classmethod
@@ -109,23 +106,20 @@ class SharedYield(Shared):
 
 
 class SharedJobs(Shared):
-    recall, exception = 0.99, ""
     name, shape = "asyncio tasks, libpython", "a task a request, that burns on after its answer; likewise"
     options = ("tasks",)
 
 
 class SharedTail(Shared):
-    precision, recall = 0, 0
+    recall = 0
     exception = "a task goes on after its answer while its connection's next request is there: where one " \
-        "work ends and the other begins is not seen, and neither is labelled; a few are, wrongly, before " \
-        "the process has shown that it does so"
+        "work ends and the other begins is not seen, and neither is labelled"
     name, shape = "asyncio tail, libpython", "half of the work after the answer, in the connection's task; " \
         "likewise"
     options = ("tail",)
 
 
 class SharedQueue(Shared):
-    recall, exception = 0.99, ""
     name, shape = "asyncio queue, libpython", "eight tasks that take requests off a queue; likewise"
     options = ("queue",)
 
