@@ -96,9 +96,9 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 		return nobodys;
 	case ATTRIBUTION_ACTIVE:
 		return trial_owner(&a->request,
-				   trial_both(trial_by_now(a->guess), doubt_about(t, &a->request)));
+				   trial_both(trial_by_now(a->guess), doubt_reads(t, &a->request)));
 	case ATTRIBUTION_AFTER:
-		return trial_owner(&a->request, doubt_about(t, &a->request));
+		return trial_owner(&a->request, doubt_reads(t, &a->request));
 	case ATTRIBUTION_HANDED:
 		return attribute_handed_surely(t) ? trial_owner(&a->request, 0) : nobodys;
 	default:
@@ -115,7 +115,7 @@ static struct attribute_owner claimed(const struct thread *t, const struct feed_
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
 		return trial_owner(request, trial_both(trial_by_now(guess),
-						       trial_both(doubt_about(t, request),
+						       trial_both(doubt_reads(t, request),
 								  doubt_batched(t, request))));
 	case ATTRIBUTION_AFTER:
 		return trial_owner(request, doubt_about(t, request));
@@ -126,6 +126,9 @@ static struct attribute_owner claimed(const struct thread *t, const struct feed_
 	case ATTRIBUTION_SOLE:
 		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
 	case ATTRIBUTION_ACTIVE:
+		if (attribute_same(&a->request, request))
+			return trial_owner(request, trial_both(trial_by_now(a->guess),
+							       doubt_about(t, request)));
 		return attribute_inherited(t);
 	case ATTRIBUTION_TASK:
 		return trial_owner(request, 0);
@@ -152,6 +155,7 @@ static void take_up(struct thread *t, const struct feed_context *request, uint64
 	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
 		owner = trial_owner(&a->request, 0);
+	live_name(request->request, a->turn);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 }

@@ -12,6 +12,7 @@
 #define DOUBT_MAX 32
 #define PROOF 3
 #define BATCHES_MIN 16	 /* the first answers tell nothing of a program's ways */
+#define READS_PROOF 16
 #define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
 
 struct attribution_batches attribution_batches;
@@ -31,6 +32,31 @@ uint64_t doubt_about(const struct thread *t, const struct feed_context *request)
 	if (t->attribution.step || !live_others(t->tid, request->request))
 		return 0;
 	return t->attribution.doubt ? TRIAL_NEVER : trial_number(TRIAL_ORDER);
+}
+
+/*
+ * Answers to several requests behind one another, with work between them, and reads for all of them
+ * before, in the same turn: then what was read last says little of what is worked on, until enough
+ * answers have come to who was read last.
+ */
+uint64_t doubt_reads(const struct thread *t, const struct feed_context *request)
+{
+	if (!t->attribution.step && trial_left(TRIAL_READS) && live_others(t->tid, request->request))
+		return TRIAL_NEVER;
+	return doubt_about(t, request);
+}
+
+static void note_reads(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+	bool same = attribute_same(&a->request, request);
+
+	if (!attribute_waited_for(t))
+		return;
+	if (a->mode == ATTRIBUTION_AFTER && !same && live_named(t->tid, request->request, a->turn))
+		trial_fail(TRIAL_READS, READS_PROOF);
+	else if (a->mode == ATTRIBUTION_ACTIVE && same)
+		trial_proof(TRIAL_READS);
 }
 
 static void doubt_more(struct attribution *a)
@@ -66,6 +92,7 @@ void doubt_answer(struct thread *t, const struct feed_context *request)
 
 	if (a->step || !live_others(t->tid, request->request))
 		return;
+	note_reads(t, request);
 	late = hidden && !a->called && live_turn(t->tid, request->request, &turn) &&
 	       a->turn - turn > 1;
 	if (other || late) {

@@ -11,6 +11,8 @@
 
 /* What it hangs on that request, rather than another of the thread's, is worked on: 0, or a trial. */
 uint64_t doubt_about(const struct thread *thread, const struct feed_context *request);
+/* The same, where only that speaks for it that it was read last, or answered last and nothing read since. */
+uint64_t doubt_reads(const struct thread *thread, const struct feed_context *request);
 /* That all of what came before the first answer of a turn was for request. */
 uint64_t doubt_batched(const struct thread *thread, const struct feed_context *request);
 enum trial_state doubt_batches(void);

@@ -13,6 +13,10 @@
 #define KIND_BITS 2
 #define ORDER_PROOF 3
 #define TAIL_PROOF 16
+/* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure
+ * takes one off. So a program of which one guess in CALM is wrong comes to be not believed at all. */
+#define RELAPSES_MAX 10
+#define CALM 256
 
 _Static_assert(TRIAL_TAIL < 1 << KIND_BITS && TRIAL_TAIL < ATTRIBUTION_TRIALS, "kinds fit");
 
@@ -21,6 +25,8 @@ static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
     [TRIAL_ORDER] = 1ULL << 32 | ORDER_PROOF,
     [TRIAL_TAIL] = 1ULL << 32 | TAIL_PROOF,
 };
+
+static _Atomic uint32_t relapses[ATTRIBUTION_TRIALS], calm[ATTRIBUTION_TRIALS];
 
 static uint64_t current(enum trial_kind kind)
 {
@@ -33,6 +39,28 @@ uint32_t trial_left(enum trial_kind kind)
 	return (uint32_t)current(kind);
 }
 
+static void calm_down(enum trial_kind kind)
+{
+	uint32_t n = atomic_load_explicit(&relapses[kind], memory_order_relaxed);
+
+	if (!n || atomic_fetch_add_explicit(&calm[kind], 1, memory_order_relaxed) + 1 < CALM)
+		return;
+	atomic_store_explicit(&calm[kind], 0, memory_order_relaxed);
+	atomic_store_explicit(&relapses[kind], n - 1, memory_order_relaxed);
+}
+
+/* Of left, what is wanting after this failure. */
+static uint32_t relapse(enum trial_kind kind, uint32_t left)
+{
+	uint32_t n = atomic_load_explicit(&relapses[kind], memory_order_relaxed);
+
+	if (!left)
+		return 0;
+	atomic_store_explicit(&calm[kind], 0, memory_order_relaxed);
+	atomic_store_explicit(&relapses[kind], n < RELAPSES_MAX ? n + 1 : n, memory_order_relaxed);
+	return left << n;
+}
+
 void trial_proof(enum trial_kind kind)
 {
 	uint64_t now = current(kind);
@@ -41,12 +69,15 @@ void trial_proof(enum trial_kind kind)
 	if ((uint32_t)now)
 		atomic_compare_exchange_strong_explicit(&trials[kind], &now, now - 1,
 							memory_order_relaxed, memory_order_relaxed);
+	else
+		calm_down(kind);
 }
 
 void trial_fail(enum trial_kind kind, uint32_t left)
 {
 	uint64_t now = current(kind), next;
 
+	left = relapse(kind, left);
 	do
 		next = (now >> 32 << 32) + (1ULL << 32) + ((uint32_t)now > left ? (uint32_t)now : left);
 	while (!atomic_compare_exchange_weak_explicit(&trials[kind], &now, next, memory_order_relaxed,

@@ -15,6 +15,7 @@
 enum trial_kind {
 	TRIAL_ORDER, /* requests are answered as the calls make expect */
 	TRIAL_BATCH, /* .. and each before the next is worked on */
+	TRIAL_READS, /* what was read last is worked on: passed until something shows otherwise */
 	TRIAL_TAIL,  /* tasks go on after an answer only when the next request wakes them */
 };
 
@@ -30,7 +31,8 @@ struct attribute_owner {
 
 /* So much evidence for is still wanting. */
 uint32_t trial_left(enum trial_kind kind);
-/* Some for it, some against: at least left is wanting from then on. */
+/* Some for it, some against: at least left is wanting from then on, and more each time that it fails
+ * again soon. */
 void trial_proof(enum trial_kind kind);
 void trial_fail(enum trial_kind kind, uint32_t left);
 /* The number of the current one; 0: it is passed. */

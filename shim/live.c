@@ -14,7 +14,7 @@
 struct slot {
 	_Atomic uint32_t request; /* 0: free. Writer: release; whoever ends it: compare-exchange */
 	_Atomic int32_t reader;
-	_Atomic uint32_t turn;
+	_Atomic uint32_t turn, named;
 	_Atomic uint32_t twin; /* another unfinished request had the same trace */
 	struct feed_context context;
 };
@@ -124,6 +124,7 @@ void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 	live_end(atomic_load_explicit(&s->request, memory_order_relaxed));
 	atomic_store_explicit(&s->reader, tid, memory_order_relaxed);
 	atomic_store_explicit(&s->turn, turn, memory_order_relaxed);
+	atomic_store_explicit(&s->named, turn, memory_order_relaxed);
 	atomic_store_explicit(&s->twin, 0, memory_order_relaxed);
 	s->context = *request;
 	atomic_fetch_add_explicit(&total, 1, memory_order_relaxed);
@@ -147,6 +148,20 @@ bool live_turn(int32_t tid, uint32_t request, uint32_t *turn)
 
 	*turn = atomic_load_explicit(&s->turn, memory_order_relaxed);
 	return live_has(request) && atomic_load_explicit(&s->reader, memory_order_relaxed) == tid;
+}
+
+void live_name(uint32_t request, uint32_t turn)
+{
+	if (live_has(request))
+		atomic_store_explicit(&slot_of(request)->named, turn, memory_order_relaxed);
+}
+
+bool live_named(int32_t tid, uint32_t request, uint32_t turn)
+{
+	uint32_t begun;
+
+	return live_turn(tid, request, &begun) &&
+	       atomic_load_explicit(&slot_of(request)->named, memory_order_relaxed) == turn;
 }
 
 unsigned live_total(void)

@@ -218,6 +218,13 @@ static void do_step(const char **script)
 	}
 }
 
+/* Until the failures of earlier scripts are made up for. */
+static void believe(enum trial_kind kind)
+{
+	for (int i = 0; i < 20000; i++)
+		trial_proof(kind);
+}
+
 static void assert_owners(const char *script, const char *expected)
 {
 	const char *left = script;
@@ -226,8 +233,8 @@ static void assert_owners(const char *script, const char *expected)
 	memset(&thread, 0, sizeof(thread));
 	otel_thread_ctx_v1 = NULL;
 	tick_count = pushes = 0;
-	while (trial_left(TRIAL_ORDER))
-		trial_proof(TRIAL_ORDER);
+	believe(TRIAL_ORDER);
+	believe(TRIAL_READS);
 	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
 	while (*left)
@@ -446,6 +453,26 @@ static void what_is_told_on_trial_holds_if_that_is_passed(void **state)
 	left_at_start = 0;
 }
 
+static void who_fails_again_must_show_more_until_it_has_long_not(void **state)
+{
+	believe(TRIAL_READS);
+	for (uint32_t wanted = 16; wanted <= 16 << 10; wanted *= 2) {
+		trial_fail(TRIAL_READS, 16);
+		assert_int_equal(trial_left(TRIAL_READS), wanted);
+		while (trial_left(TRIAL_READS))
+			trial_proof(TRIAL_READS);
+	}
+	trial_fail(TRIAL_READS, 16);
+	assert_int_equal(trial_left(TRIAL_READS), 16 << 10);
+	/* What only ends a trial asks for no more. */
+	trial_fail(TRIAL_READS, 0);
+	assert_int_equal(trial_left(TRIAL_READS), 16 << 10);
+	believe(TRIAL_READS);
+	trial_fail(TRIAL_READS, 16);
+	assert_int_equal(trial_left(TRIAL_READS), 16);
+	believe(TRIAL_READS);
+}
+
 static void a_guess_that_was_lent_holds_if_its_trial_is_passed(void **state)
 {
 	struct feed_context a = request_of('a'), b = request_of('b');
@@ -493,6 +520,22 @@ static void several_heads_of_one_read_hang_on_how_answers_come(void **state)
 	memset(&attribution_batches, 0, sizeof(attribution_batches));
 	live_end(a.request);
 	live_end(b.request);
+}
+
+static void reads_that_come_together_do_not_name_the_work(void **state)
+{
+	char script[512] = "nz nb na wa . wb da db e ";
+
+	assert_owners("nz nc rz wz . rc . e", "zc");
+	assert_owners("nz nb na wa . wb da db e nc rz wz . rc . e", "b--");
+	/* What it answers itself, with nothing between, is still its work. */
+	assert_owners("nz nb na wa . wb da db e nc rz wz . rc . wc", "b-c");
+	/* Reads in another turn say nothing. */
+	assert_owners("nz nb na e wa . wb da db e nc rz wz . rc . e", "bzc");
+	for (int i = 0; i < 16; i++)
+		strcat(script, "na . wa da e ");
+	strcat(script, "nc rz wz . rc . e");
+	assert_owners(script, "baaaaaaaaaaaaaaaa" "zc");
 }
 
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
@@ -609,8 +652,10 @@ int main(void)
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
 	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
 	    cmocka_unit_test(what_is_told_on_trial_holds_if_that_is_passed),
+	    cmocka_unit_test(who_fails_again_must_show_more_until_it_has_long_not),
 	    cmocka_unit_test(a_guess_that_was_lent_holds_if_its_trial_is_passed),
 	    cmocka_unit_test(several_heads_of_one_read_hang_on_how_answers_come),
+	    cmocka_unit_test(reads_that_come_together_do_not_name_the_work),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
