@@ -124,7 +124,7 @@ void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 	live_end(atomic_load_explicit(&s->request, memory_order_relaxed));
 	atomic_store_explicit(&s->reader, tid, memory_order_relaxed);
 	atomic_store_explicit(&s->turn, turn, memory_order_relaxed);
-	atomic_store_explicit(&s->named, turn, memory_order_relaxed);
+	atomic_store_explicit(&s->named, turn - 1, memory_order_relaxed);
 	atomic_store_explicit(&s->twin, 0, memory_order_relaxed);
 	s->context = *request;
 	atomic_fetch_add_explicit(&total, 1, memory_order_relaxed);
