@@ -64,6 +64,7 @@ void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum 
 	bool was_open = now->flags & FEED_SAMPLE_OPEN;
 	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
+	carried_begin(&t->attribution);
 	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode, request));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		tell_end(t, ended, owner);
@@ -81,7 +82,9 @@ void attribute_default(const struct feed_context *context)
 
 void attribute_start(struct thread *t)
 {
-	if (process_context.flags)
+	bool is_open = span_read(&t->span)->flags & FEED_SAMPLE_OPEN;
+
+	if (t->attribution.mode == ATTRIBUTION_NONE && !is_open && (process_context.flags || live_any()))
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 }
 
@@ -98,7 +101,7 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 		return trial_owner(&a->request,
 				   trial_both(trial_by_now(a->guess), doubt_reads(t, &a->request)));
 	case ATTRIBUTION_AFTER:
-		return trial_owner(&a->request, doubt_reads(t, &a->request));
+		return trial_owner(&a->request, trial_both(carried_lately(a), doubt_reads(t, &a->request)));
 	case ATTRIBUTION_HANDED:
 		return attribute_handed_surely(t) ? trial_owner(&a->request, 0) : nobodys;
 	default:
@@ -114,11 +117,11 @@ static struct attribute_owner claimed(const struct thread *t, const struct feed_
 
 	switch (a->mode) {
 	case ATTRIBUTION_NONE:
-		return trial_owner(request, trial_both(trial_by_now(guess),
-						       trial_both(doubt_reads(t, request),
-								  doubt_batched(t, request))));
+		guess = trial_both(trial_by_now(guess), doubt_batched(t, request));
+		return trial_owner(request, trial_both(trial_both(guess, carried_since(a)),
+						       doubt_reads(t, request)));
 	case ATTRIBUTION_AFTER:
-		return trial_owner(request, doubt_about(t, request));
+		return trial_owner(request, trial_both(carried_since(a), doubt_about(t, request)));
 	case ATTRIBUTION_HANDED:
 		if (guess)
 			return attribute_inherited(t);
@@ -152,7 +155,7 @@ static void take_up(struct thread *t, const struct feed_context *request, uint64
 	if (a->mode == ATTRIBUTION_HANDED && !guess && attribute_same(&a->request, request))
 		owner = trial_owner(&a->request, 0);
 	/* A request that begins only now cannot have taken a turn before. */
-	if (a->mode == ATTRIBUTION_AFTER && live_count(t->tid) == 1 &&
+	if (a->mode == ATTRIBUTION_AFTER && !carried_lately(a) && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
 		owner = trial_owner(&a->request, 0);
 	live_name(request->request, a->turn);
@@ -209,6 +212,7 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	if (begins) {
 		doubt_answer(t, request);
 		doubt_order(t, request);
+		carried_answer(t, request);
 	}
 	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
 		    !attribute_same(&a->request, request) && live_has(a->request.request);
@@ -216,6 +220,14 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_AFTER, request);
+}
+
+void attribute_write_unknown(struct thread *t)
+{
+	/* The time between two answers is the second's, or the tail of the first. */
+	if (t->attribution.mode == ATTRIBUTION_AFTER && !t->attribution.step)
+		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+	attribute_other(t);
 }
 
 void attribute_write_mixed(struct thread *t)

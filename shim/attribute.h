@@ -69,6 +69,8 @@ struct attribution {
 	bool step;     /* inside a task's step: nothing that the thread waits for ends it */
 	bool mixed;    /* .. of a task that answers several requests at a time */
 	struct attribution_steps steps; /* step: its task's */
+	uint32_t answers, answers_sampled; /* that looked back on a stretch, and on a sampled one */
+	uint32_t carried; /* attribute_carried.c's count when the stretch began */
 	uint32_t began[2]; /* the newest request when this turn began, and the one before */
 	uint64_t last_ticket;
 	struct feed_context request;
@@ -103,10 +105,20 @@ struct attribution_batches {
 };
 extern struct attribution_batches attribution_batches;
 
+/*
+ * Answers by threads that did not work for them (attribute_carried.c): of those that looked back on a stretch,
+ * how many were sampled; whether a thread worked for two in a row with no wait between; how many were carried;
+ * and for how many more answers that was lately. Of the process; relaxed likewise.
+ */
+struct attribution_carried {
+	_Atomic uint32_t answers, sampled, in_a_row, carried, lately;
+};
+extern struct attribution_carried attribution_carried;
+
 /* BOOT. The process as a whole works on a span (TRACEPARENT in its environment): whatever its threads
  * do is that one's, until the process turns out to serve requests. */
 void attribute_default(const struct feed_context *context);
-/* APP, BOOT. The thread's first event. */
+/* APP, BOOT. The thread's first event; or the first one since the process has seen a request. */
 void attribute_start(struct thread *thread);
 
 /* A complete head arrived on a connection, or more bytes of a connection with a live request. */
@@ -134,6 +146,10 @@ void attribute_woken(struct thread *thread);
 void attribute_idle(struct thread *thread);
 /* The thread wakes one that works on the same request, and waited: what it did was for that. */
 void attribute_returned(struct thread *thread);
+/* It was handed a request, if so, and has done its part. */
+void attribute_passed_on(struct thread *thread);
+/* Bytes go out to a client whose request is not known. */
+void attribute_write_unknown(struct thread *thread);
 /* Several requests of one client came at once: which is worked on first is not known. */
 void attribute_read_several(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */

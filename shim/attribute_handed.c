@@ -56,7 +56,7 @@ void attribute_created(struct thread *t, const struct feed_context *request, uin
 	hand(t, request, alone);
 }
 
-void attribute_idle(struct thread *t)
+void attribute_passed_on(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
 	struct attribute_owner owner = is_alone(a) ? trial_owner(&a->request, 0) : nobodys;
@@ -65,6 +65,19 @@ void attribute_idle(struct thread *t)
 		atomic_store_explicit(&attribute_helpers_unproven, HELPERS_PROOF, memory_order_relaxed);
 	a->created = false;
 	if (a->mode == ATTRIBUTION_HANDED)
+		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+}
+
+/* What comes next may be another's, also when the answer to what came before goes out by another thread. */
+void attribute_idle(struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+	struct attribute_owner owner = attribute_inherited(t);
+
+	if (a->mode == ATTRIBUTION_HANDED || a->created)
+		attribute_passed_on(t);
+	else if (!a->step && ((a->mode == ATTRIBUTION_NONE && attribute_waited_for(t)) ||
+			      (a->mode == ATTRIBUTION_AFTER && !live_has(a->request.request))))
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 

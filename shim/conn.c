@@ -121,7 +121,7 @@ static bool is_clients(const struct conn *c)
 }
 
 /* An entry of ours, entered; or NULL, and the thread was told. */
-static struct conn *known(struct thread *t, int fd)
+static struct conn *known(struct thread *t, int fd, enum conn_way way)
 {
 	struct conn *c = conn_find(fd);
 
@@ -129,7 +129,7 @@ static struct conn *known(struct thread *t, int fd)
 		attribute_other(t);
 		return NULL;
 	}
-	if (!conn_enter(c)) {
+	if (!conn_enter(c, way)) {
 		attribute_lost(t);
 		return NULL;
 	}
@@ -174,7 +174,7 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 		upstream_tried(t, fd);
 		return;
 	}
-	c = known(t, fd);
+	c = known(t, fd, CONN_READS);
 	if (!c)
 		return;
 	if (c->tls != CONN_CLEAR && is_clients(c))
@@ -194,9 +194,9 @@ void conn_received(struct thread *t, int fd, const void *bytes, ssize_t n)
 }
 
 /* From the first plaintext on, the connection is what that says. */
-static struct conn *plain(struct thread *t, int fd)
+static struct conn *plain(struct thread *t, int fd, enum conn_way way)
 {
-	struct conn *c = known(t, fd);
+	struct conn *c = known(t, fd, way);
 
 	if (!c || c->tls == CONN_PLAIN)
 		return c;
@@ -216,7 +216,7 @@ static struct conn *plain(struct thread *t, int fd)
 void conn_received_plain(struct thread *t, int fd, const void *bytes, ssize_t n)
 {
 	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = (size_t)n};
-	struct conn *c = plain(t, fd);
+	struct conn *c = plain(t, fd, CONN_READS);
 
 	if (!c)
 		return;
@@ -232,7 +232,7 @@ static bool is_body(struct conn *c, uint64_t n)
 
 void conn_drained(struct thread *t, int fd, ssize_t n)
 {
-	struct conn *c = n > 0 ? known(t, fd) : NULL;
+	struct conn *c = n > 0 ? known(t, fd, CONN_READS) : NULL;
 
 	if (!c)
 		return;
@@ -272,7 +272,7 @@ void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size
 
 	if (n <= 0 || tls_inside(t, fd))
 		return;
-	c = known(t, fd);
+	c = known(t, fd, CONN_WRITES);
 	if (!c)
 		return;
 	if (c->tls != CONN_CLEAR)
@@ -285,7 +285,7 @@ void conn_sent_vector(struct thread *t, int fd, const struct iovec *vector, size
 void conn_sent_plain(struct thread *t, int fd, const void *bytes, ssize_t n)
 {
 	struct iovec whole = {.iov_base = (void *)bytes, .iov_len = (size_t)n};
-	struct conn *c = plain(t, fd);
+	struct conn *c = plain(t, fd, CONN_WRITES);
 
 	if (!c)
 		return;

@@ -70,7 +70,7 @@ void conn_answer(struct thread *t, struct conn *c, const struct iovec *vector, s
 	done = follow(c, vector, count, n, &begins);
 	c->answered = 1;
 	if (!c->request.flags) {
-		attribute_other(t);
+		attribute_write_unknown(t);
 	} else if (done == PROTOCOL_HTTP2_BEGINS && !c->pipelined) {
 		/* The answer is still to come, and the work may be too. */
 		attribute_upstream(t, &c->request, 0);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "shim/conn_streams.h"
 #include "shim/conn_table.h"
@@ -14,6 +15,9 @@
 #include "shim/self.h"
 
 #define CONN_LEAF 1024 /* entries of one mapping of the two-level table */
+#define CONN_SPINS 256	   /* another thread's look takes less */
+#define CONN_NAPS 32	   /* unless it was descheduled meanwhile: milliseconds at most */
+#define CONN_NAP_NS 100000
 
 /* Leaves are mapped at the first need in their range and stay. Writers: cmpxchg, release. */
 static _Atomic(struct conn *) leaves[CONN_FD_MAX / CONN_LEAF];
@@ -50,9 +54,29 @@ struct conn *conn_find_or_make(int fd)
 	return conn_find(fd);
 }
 
-bool conn_enter(struct conn *c)
+/* How it is held; CONN_FREE: by us now. */
+static unsigned char try_enter(struct conn *c, enum conn_way way)
 {
-	if (!atomic_exchange_explicit(&c->busy, 1, memory_order_acquire))
+	unsigned char held = CONN_FREE;
+
+	atomic_compare_exchange_strong_explicit(&c->busy, &held, (unsigned char)way, memory_order_acquire,
+						memory_order_relaxed);
+	return held;
+}
+
+bool conn_enter(struct conn *c, enum conn_way way)
+{
+	static const struct timespec nap = {.tv_nsec = CONN_NAP_NS};
+	unsigned char held = try_enter(c, way);
+
+	for (int i = 0; held && held != way && i < CONN_SPINS + CONN_NAPS; i++) {
+		if (atomic_load_explicit(&c->broken, memory_order_relaxed))
+			break;
+		if (i >= CONN_SPINS)
+			raw2(SYS_nanosleep, &nap, NULL);
+		held = try_enter(c, way);
+	}
+	if (!held)
 		return true;
 	atomic_store_explicit(&c->broken, 1, memory_order_relaxed);
 	count(FEED_COUNTER_conn_busy, 1);
@@ -73,7 +97,7 @@ void conn_leave(struct conn *c)
 		conn_forget_request(c);
 		c->kind = CONN_OPAQUE;
 	}
-	atomic_store_explicit(&c->busy, 0, memory_order_release);
+	atomic_store_explicit(&c->busy, CONN_FREE, memory_order_release);
 }
 
 void conn_reset(struct conn *c, enum conn_kind kind)
@@ -85,7 +109,7 @@ void conn_reset(struct conn *c, enum conn_kind kind)
 	c->generation++;
 	protocol_init(&c->scanner);
 	atomic_store_explicit(&c->broken, 0, memory_order_relaxed);
-	atomic_store_explicit(&c->busy, 0, memory_order_release);
+	atomic_store_explicit(&c->busy, CONN_FREE, memory_order_release);
 }
 
 /* A vfork child runs on our memory but closes descriptors of its own table. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conn_table.h - what is known of each descriptor. Private memory that fork copies. An entry is entered
- * by try-lock: two threads in one connection at once is a use we cannot follow, so the connection is
- * given up and counted. A stale entry can lose a request but never lend it to a stranger: every call
+ * by a lock that says which way bytes go: one thread may read while another writes, and the later of the
+ * two waits out the other's look, which is short. Two at once in one direction leave their order unknown,
+ * so the connection is given up and counted, as it is when the wait gets long. A stale entry can lose a request but never lend it to a stranger: every call
  * that makes or ends a descriptor resets its entry.
  *
  * Memory: CONN_BYTES_EACH for each descriptor number in use, rounded up to pages. Context: APP.
@@ -33,10 +34,17 @@ enum conn_tls {
 	CONN_PLAIN,  /* and its plaintext is, at a TLS library */
 };
 
+/* What a wrapper is inside for. */
+enum conn_way {
+	CONN_FREE, /* must be 0 */
+	CONN_READS,
+	CONN_WRITES,
+};
+
 struct http2;
 
 struct conn {
-	/* Held while a wrapper is inside; whoever finds it held sets broken instead of waiting. */
+	/* enum conn_way. Held while a wrapper is inside; who cannot enter sets broken. */
 	_Atomic unsigned char busy;
 	_Atomic unsigned char broken;
 	unsigned char kind;
@@ -63,7 +71,7 @@ _Static_assert(sizeof(struct conn) <= CONN_BYTES_EACH, "an entry keeps to its st
 struct conn *conn_find(int fd);
 struct conn *conn_find_or_make(int fd);
 /* False: somebody else is inside; the connection is given up. */
-bool conn_enter(struct conn *conn);
+bool conn_enter(struct conn *conn, enum conn_way way);
 void conn_leave(struct conn *conn);
 /* The live request, if any, is over for this descriptor. */
 void conn_forget_request(struct conn *conn);

@@ -39,7 +39,7 @@ void conn_connecting(struct thread *t, int fd)
 {
 	struct conn *c = conn_find(fd);
 
-	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c))
+	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c, CONN_WRITES))
 		return;
 	lend(t, c);
 	conn_leave(c);
@@ -85,7 +85,7 @@ void upstream_tried(struct thread *t, int fd)
 {
 	struct conn *c = conn_find(fd);
 
-	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c))
+	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c, CONN_READS))
 		return;
 	/* The end of an answer is the answer's last call, and often what it was waited for. */
 	if (!c->shared && live_has(c->request.request))
@@ -135,7 +135,7 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	c->used = 1;
 	if (c->kind == CONN_WAKE) {
 		/* Who was handed work and wakes another has done it. */
-		attribute_idle(t);
+		attribute_passed_on(t);
 		attribute_other(t);
 		return;
 	}

@@ -84,13 +84,17 @@ bool handoff_waits(struct thread *t, const void *object)
 	return noted;
 }
 
-void handoff_woken(struct thread *t, const void *object)
+void handoff_woken(struct thread *t, const void *object, bool noted)
 {
 	struct entry *e = entry_of(object);
 	struct feed_context request;
 	uint32_t alone;
 	bool take;
 
+	/* It may have begun to wait before the first request came. */
+	attribute_start(t);
+	if (!noted)
+		return;
 	/* A waiter too many is left behind: then fewer wakes look directed, not more. */
 	if (!enter(e))
 		return;
@@ -134,5 +138,5 @@ void handoff_wakes(struct thread *t, const void *object, bool all)
 	if (returned)
 		attribute_returned(t);
 	else
-		attribute_idle(t);
+		attribute_passed_on(t);
 }

@@ -12,11 +12,11 @@
 
 struct thread;
 
-/* The thread is about to wait at object (a condition variable, a semaphore). True: call
- * handoff_woken after it. */
+/* The thread is about to wait at object (a condition variable, a semaphore). True: that was
+ * noted. */
 bool handoff_waits(struct thread *thread, const void *object);
 /* It came back. */
-void handoff_woken(struct thread *thread, const void *object);
+void handoff_woken(struct thread *thread, const void *object, bool noted);
 /* The thread is about to wake one of object's waiters, or all of them. */
 void handoff_wakes(struct thread *thread, const void *object, bool all);
 

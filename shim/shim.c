@@ -18,6 +18,7 @@
 #include "shim/config.h"
 #include "shim/foreign.h"
 #include "shim/inherit.h"
+#include "shim/interpreter.h"
 #include "shim/log.h"
 #include "shim/observe.h"
 #include "shim/process.h"
@@ -150,6 +151,7 @@ static bool prepare(void)
 		return false;
 	}
 	process_watch_forks();
+	interpreter_find();
 	return true;
 }
 

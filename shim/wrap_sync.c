@@ -8,6 +8,7 @@
 #include <semaphore.h>
 
 #include "shim/handoff.h"
+#include "shim/interpreter.h"
 #include "shim/observe.h"
 #include "shim/real.h"
 
@@ -16,10 +17,10 @@ EXPORT int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 	bool noted = false;
 	int result;
 
-	OBSERVE(noted = handoff_waits(thread, condition));
+	if (!interpreter_has(condition))
+		OBSERVE(noted = handoff_waits(thread, condition));
 	result = REAL(pthread_cond_wait)(condition, mutex);
-	if (noted)
-		OBSERVE(handoff_woken(thread, condition));
+	OBSERVE(handoff_woken(thread, condition, noted));
 	return result;
 }
 
@@ -42,8 +43,7 @@ EXPORT int sem_wait(sem_t *semaphore)
 
 	OBSERVE(noted = handoff_waits(thread, semaphore));
 	result = REAL(sem_wait)(semaphore);
-	if (noted)
-		OBSERVE(handoff_woken(thread, semaphore));
+	OBSERVE(handoff_woken(thread, semaphore, noted));
 	return result;
 }
 

@@ -8,7 +8,8 @@
  * client, dX it is finished, sX something went out to a server for it, g for whom the thread is thought
  * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
  * waits for it, k another request comes; o any other call, + a connection was accepted, u an unknown
- * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, x the
+ * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, v a write to
+ * an unknown client, x the
  * thread ends, l a connection was lost; [X the program enters X itself, ] it leaves; "." is a tick.
  * Requests in lower case carry ids, in upper case they are untraced. The answer has a letter for each
  * tick; "-" is nobody's.
@@ -205,6 +206,9 @@ static void do_step(const char **script)
 	case 'u':
 		attribute_read_unknown(&thread);
 		break;
+	case 'v':
+		attribute_write_unknown(&thread);
+		break;
 	case 'l':
 		attribute_lost(&thread);
 		break;
@@ -237,6 +241,7 @@ static void assert_owners(const char *script, const char *expected)
 	believe(TRIAL_READS);
 	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
+	memset(&attribution_carried, 0, sizeof(attribution_carried));
 	while (*left)
 		do_step(&left);
 	for (int letter = 'A'; letter <= 'z'; letter++)
@@ -595,6 +600,20 @@ static void helpers_are_believed_when_some_have_ended_without_idling(void **stat
 	helpers_unproven_at_start = 0;
 }
 
+static void an_idle_wait_ends_the_look_ahead_and_the_tail(void **state)
+{
+	assert_owners("ra wa . i . wb . i . i . wc . e", "abb-cc");
+	/* An answer that is not complete is not over, nor is what the thread has read. */
+	assert_owners("na wa . i . wa da e", "aa");
+	assert_owners("na . i . wa da e", "aa");
+}
+
+static void a_write_for_an_unknown_request_claims_no_tail(void **state)
+{
+	assert_owners("ra wa . v . wb . e", "-bb");
+	assert_owners("na . v . wa da e", "aa");
+}
+
 static void what_the_program_says_itself_stands(void **state)
 {
 	assert_owners("[a . rb . wc . e . u . l . ] . e", "aaaaaa-");
@@ -660,6 +679,8 @@ int main(void)
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
 	    cmocka_unit_test(helpers_are_believed_when_some_have_ended_without_idling),
+	    cmocka_unit_test(an_idle_wait_ends_the_look_ahead_and_the_tail),
+	    cmocka_unit_test(a_write_for_an_unknown_request_claims_no_tail),
 	    cmocka_unit_test(what_the_program_says_itself_stands),
 	    cmocka_unit_test(contexts_nest_no_deeper_than_stated),
 	    cmocka_unit_test(a_wake_ends_what_was_known),

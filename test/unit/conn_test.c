@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/conn.h"
@@ -414,6 +416,58 @@ static void two_threads_in_one_connection_at_once_give_it_up(void **state)
 	assert_int_equal(working_on(&self), 0x22);
 }
 
+/* One that writes comes while another is reading. */
+static _Atomic bool reading;
+
+static void *writer(void *unused)
+{
+	while (!atomic_load(&reading))
+		continue;
+	conn_sent(&other, FD, NULL, 10);
+	return NULL;
+}
+
+static void while_it_reads(int signo, siginfo_t *info, void *ucontext)
+{
+	struct timespec moment = {.tv_nsec = 500000};
+
+	if ((char *)info->si_addr < page || (char *)info->si_addr >= page + 4096)
+		_exit(99);
+	atomic_store(&reading, true);
+	nanosleep(&moment, NULL);
+	mprotect(page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void one_thread_may_read_while_another_writes(void **state)
+{
+	struct sigaction action = {.sa_sigaction = while_it_reads, .sa_flags = SA_SIGINFO}, before;
+	pthread_t thread;
+
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	strcpy(page, ONE);
+	mprotect(page, 4096, PROT_NONE);
+	sigaction(SIGSEGV, &action, &before);
+	assert_int_equal(pthread_create(&thread, NULL, writer, NULL), 0);
+	conn_received(&self, FD, page, (ssize_t)strlen(ONE));
+	pthread_join(thread, NULL);
+	sigaction(SIGSEGV, &before, NULL);
+	munmap(page, 4096);
+	assert_int_equal(counted(FEED_COUNTER_conn_busy), 0);
+	assert_int_equal(working_on(&self), 0x11);
+	assert_int_equal(working_on(&other), 0x11);
+	assert_int_equal(other.attribution.mode, ATTRIBUTION_AFTER);
+}
+
+static void a_wait_for_the_other_direction_ends(void **state)
+{
+	assert_true(conn_enter(conn_find(FD), CONN_READS));
+	conn_sent(&self, FD, NULL, 10);
+	assert_int_equal(counted(FEED_COUNTER_conn_busy), 1);
+	conn_leave(conn_find(FD));
+	receive(FD, ONE);
+	assert_int_equal(working_on(&self), -1);
+}
+
 static void a_forked_child_goes_on_with_a_copy(void **state)
 {
 	int status;
@@ -456,6 +510,8 @@ int main(void)
 	    TEST(descriptors_above_the_table_are_counted_and_not_seen),
 	    TEST(upstreams_and_files_end_a_tail_and_nothing_else),
 	    TEST(two_threads_in_one_connection_at_once_give_it_up),
+	    TEST(one_thread_may_read_while_another_writes),
+	    TEST(a_wait_for_the_other_direction_ends),
 	    TEST(a_forked_child_goes_on_with_a_copy),
 	};
 

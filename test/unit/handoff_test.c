@@ -37,7 +37,7 @@ static int teardown(void **state)
 {
 	for (int i = 0; i < THREADS; i++) {
 		if (handoff_waits(&threads[i], &queue))
-			handoff_woken(&threads[i], &queue);
+			handoff_woken(&threads[i], &queue, true);
 	}
 	return 0;
 }
@@ -61,13 +61,13 @@ static void an_idle_thread_takes_over_the_request_of_its_waker(void **state)
 	works_on(0, 7);
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 7);
 	assert_int_equal(known(0), 7);
 	/* Until it idles again. */
 	assert_true(handoff_waits(&threads[1], &queue));
 	assert_int_equal(known(1), 0);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 0);
 }
 
@@ -77,7 +77,7 @@ static void who_has_work_of_its_own_keeps_it(void **state)
 	works_on(1, 8);
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 8);
 }
 
@@ -85,7 +85,7 @@ static void a_wake_by_a_thread_without_a_request_passes_none(void **state)
 {
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 0);
 }
 
@@ -97,8 +97,8 @@ static void two_wakes_at_a_time_pass_neither_request(void **state)
 	assert_true(handoff_waits(&threads[2], &queue));
 	handoff_wakes(&threads[0], &queue, false);
 	handoff_wakes(&threads[3], &queue, false);
-	handoff_woken(&threads[1], &queue);
-	handoff_woken(&threads[2], &queue);
+	handoff_woken(&threads[1], &queue, true);
+	handoff_woken(&threads[2], &queue, true);
 	assert_int_equal(known(1), 0);
 	assert_int_equal(known(2), 0);
 }
@@ -109,8 +109,8 @@ static void a_broadcast_to_several_passes_none(void **state)
 	assert_true(handoff_waits(&threads[1], &queue));
 	assert_true(handoff_waits(&threads[2], &queue));
 	handoff_wakes(&threads[0], &queue, true);
-	handoff_woken(&threads[1], &queue);
-	handoff_woken(&threads[2], &queue);
+	handoff_woken(&threads[1], &queue, true);
+	handoff_woken(&threads[2], &queue, true);
 	assert_int_equal(known(1), 0);
 	assert_int_equal(known(2), 0);
 }
@@ -122,10 +122,10 @@ static void a_wake_into_a_pool_at_work_passes_none(void **state)
 	works_on(3, 9);
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_true(handoff_waits(&threads[2], &queue));
 	handoff_wakes(&threads[3], &queue, false);
-	handoff_woken(&threads[2], &queue);
+	handoff_woken(&threads[2], &queue, true);
 	assert_int_equal(known(1), 7);
 	assert_int_equal(known(2), 0);
 }
@@ -135,13 +135,22 @@ static void who_was_handed_work_and_wakes_another_has_done_it(void **state)
 	works_on(0, 7);
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	works_on(3, 9);
 	assert_true(handoff_waits(&threads[3], &other_queue));
 	handoff_wakes(&threads[1], &other_queue, false);
-	handoff_woken(&threads[3], &other_queue);
+	handoff_woken(&threads[3], &other_queue, true);
 	assert_int_equal(known(1), 0);
 	assert_int_equal(known(3), 9);
+}
+
+/* It began to wait before anything was known of requests, so nothing was noted. */
+static void who_waited_since_before_the_first_request_is_looked_at_from_then_on(void **state)
+{
+	assert_false(span_read(&threads[1].span)->flags & FEED_SAMPLE_OPEN);
+	handoff_woken(&threads[1], &queue, false);
+	assert_true(span_read(&threads[1].span)->flags & FEED_SAMPLE_OPEN);
+	assert_int_equal(known(1), 0);
 }
 
 /* A lock that nobody waits at is no hand-off. */
@@ -150,7 +159,7 @@ static void a_wake_of_nobody_is_forgotten(void **state)
 	works_on(0, 7);
 	handoff_wakes(&threads[0], &queue, false);
 	assert_true(handoff_waits(&threads[1], &queue));
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 0);
 }
 
@@ -166,7 +175,7 @@ static void a_wake_while_another_request_is_unfinished_passes_none(void **state)
 	handoff_wakes(&threads[0], &queue, false);
 	live_end(7);
 	live_end(9);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 0);
 	assert_int_equal(threads[1].attribution.mode, ATTRIBUTION_NONE);
 }
@@ -177,7 +186,7 @@ static void a_request_that_comes_meanwhile_makes_handed_work_uncertain(void **st
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
 	live_number();
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_int_equal(known(1), 0);
 	assert_int_equal(threads[1].attribution.mode, ATTRIBUTION_HANDED);
 }
@@ -188,10 +197,10 @@ static void who_wakes_the_request_s_own_thread_keeps_it(void **state)
 	works_on(0, 7);
 	assert_true(handoff_waits(&threads[1], &queue));
 	handoff_wakes(&threads[0], &queue, false);
-	handoff_woken(&threads[1], &queue);
+	handoff_woken(&threads[1], &queue, true);
 	assert_true(handoff_waits(&threads[0], &other_queue));
 	handoff_wakes(&threads[1], &other_queue, false);
-	handoff_woken(&threads[0], &other_queue);
+	handoff_woken(&threads[0], &other_queue, true);
 	assert_int_equal(known(1), 7);
 	/* Not if others wait there too: a lock, say. */
 	works_on(3, 9);
@@ -199,9 +208,9 @@ static void who_wakes_the_request_s_own_thread_keeps_it(void **state)
 	assert_true(handoff_waits(&threads[3], &other_queue));
 	handoff_wakes(&threads[1], &other_queue, false);
 	assert_int_equal(known(1), 0);
-	handoff_woken(&threads[0], &other_queue);
+	handoff_woken(&threads[0], &other_queue, true);
 	handoff_wakes(&threads[2], &other_queue, false);
-	handoff_woken(&threads[3], &other_queue);
+	handoff_woken(&threads[3], &other_queue, true);
 }
 
 int main(void)
@@ -214,6 +223,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_broadcast_to_several_passes_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_wake_into_a_pool_at_work_passes_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(who_was_handed_work_and_wakes_another_has_done_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_waited_since_before_the_first_request_is_looked_at_from_then_on,
+					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_wake_of_nobody_is_forgotten, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_wake_while_another_request_is_unfinished_passes_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_request_that_comes_meanwhile_makes_handed_work_uncertain, setup, teardown),
