@@ -214,12 +214,14 @@ check: unit checks
 attribution_dir := $(B)/attribution
 PYTHON_SHARED := $(firstword $(wildcard /usr/lib/*/libpython3.*.so.1.0))
 PERL_INCLUDE := $(patsubst %/perl.h,%,$(firstword $(wildcard /usr/lib/*/perl/5.*/CORE/perl.h)))
+GRPC_INCLUDE := $(wildcard /usr/include/grpcpp/grpcpp.h)
 PG_INCLUDE := $(firstword $(wildcard /usr/include/postgresql/*/server))
 attribution_shape := $(filter-out %/serve.c,$(wildcard test/attribution/shapes/*.c))
 attribution_bin := $(attribution_shape:test/attribution/shapes/%.c=$(attribution_dir)/shape_%) $(addprefix $(attribution_dir)/,libburn.so burn_file.so burn_lua.so burn_jni.so burn_udf.so burn.node burn_cgi load) \
 	$(if $(wildcard $(PG_INCLUDE)/postgres.h),$(attribution_dir)/burn_pg.so) \
 	$(if $(PYTHON_SHARED),$(attribution_dir)/python_shared) \
-	$(if $(PERL_INCLUDE),$(attribution_dir)/burn_perl.so)
+	$(if $(PERL_INCLUDE),$(attribution_dir)/burn_perl.so) \
+	$(if $(GRPC_INCLUDE),$(attribution_dir)/grpc_server)
 
 $(attribution_dir)/libburn.so: test/attribution/burn/burn.c
 	$(call say,BURN,$@)
@@ -240,6 +242,10 @@ $(attribution_dir)/python_shared: test/attribution/handlers/python_shared.c
 	$(call say,HOST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -o $@ $< $(PYTHON_SHARED)
+$(attribution_dir)/grpc_server: test/attribution/handlers/grpc_server.cc $(attribution_dir)/libburn.so
+	$(call say,HOST,$@)
+	$(Q)$(CXX) -std=c++17 -O2 -g -Wall -MMD -MF $@.d -o $@ $< -L$(@D) -lburn -Wl,-rpath,'$$ORIGIN' \
+		-Wl,--as-needed,--copy-dt-needed-entries -lgrpc++ -lgrpc
 $(attribution_dir)/load: $(wildcard test/attribution/load/*.[ch])
 	$(call say,LOAD,$@)
 	$(Q)mkdir -p $(@D)
