@@ -36,7 +36,7 @@ static bool is_open(const struct thread *t, enum attribution_mode mode,
 	case ATTRIBUTION_TASK:
 		return live_any();
 	case ATTRIBUTION_ACTIVE:
-		return live_others(t->tid, request->request) > 0;
+		return live_others(t->tid, request->request) > 0 || doubt_active(t, request);
 	default:
 		return false;
 	}
@@ -99,7 +99,7 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 		return nobodys;
 	case ATTRIBUTION_ACTIVE:
 		return trial_owner(&a->request,
-				   trial_both(trial_by_now(a->guess), doubt_reads(t, &a->request)));
+				   trial_both(trial_by_now(a->guess), doubt_active(t, &a->request)));
 	case ATTRIBUTION_AFTER:
 		return trial_owner(&a->request, trial_both(carried_lately(a), doubt_reads(t, &a->request)));
 	case ATTRIBUTION_HANDED:
@@ -131,7 +131,8 @@ static struct attribute_owner claimed(const struct thread *t, const struct feed_
 	case ATTRIBUTION_ACTIVE:
 		if (attribute_same(&a->request, request))
 			return trial_owner(request, trial_both(trial_by_now(a->guess),
-							       doubt_about(t, request)));
+							       trial_both(carried_since(a),
+									  doubt_about(t, request))));
 		return attribute_inherited(t);
 	case ATTRIBUTION_TASK:
 		return trial_owner(request, 0);

@@ -13,6 +13,7 @@
 #define PROOF 3
 #define BATCHES_MIN 16	 /* the first answers tell nothing of a program's ways */
 #define READS_PROOF 16
+#define READER_DOUBT 16
 #define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
 
 struct attribution_batches attribution_batches;
@@ -44,6 +45,45 @@ uint64_t doubt_reads(const struct thread *t, const struct feed_context *request)
 	if (!t->attribution.step && trial_left(TRIAL_READS) && live_others(t->tid, request->request))
 		return TRIAL_NEVER;
 	return doubt_about(t, request);
+}
+
+/*
+ * A thread that has read one request and then answers another, which a thread beside it has read, took that
+ * off a queue that all of them put requests into.
+ */
+static uint64_t doubt_reader(const struct thread *t)
+{
+	return !t->attribution.step && live_total() > 1 ? trial_number(TRIAL_READER) : 0;
+}
+
+uint64_t doubt_active(const struct thread *t, const struct feed_context *request)
+{
+	uint64_t order = doubt_reads(t, request), reader = doubt_reader(t);
+
+	if (!order || !reader)
+		return order | reader;
+	/* What fails the one fails the other; so order's number will do where that will take longer. */
+	return trial_left(TRIAL_READER) > trial_left(TRIAL_ORDER) ? TRIAL_NEVER : order;
+}
+
+uint64_t doubt_handing(const struct thread *t, const struct feed_context *request)
+{
+	return trial_again(TRIAL_READER) && doubt_reader(t) ? TRIAL_NEVER : doubt_reads(t, request);
+}
+
+static void note_reader(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+	uint32_t turn;
+
+	if (a->step || live_total() < 2)
+		return;
+	if (live_turn(t->tid, request->request, &turn)) {
+		trial_proof(TRIAL_READER);
+	} else if (a->mode == ATTRIBUTION_ACTIVE && live_turn(t->tid, a->request.request, &turn)) {
+		trial_fail(TRIAL_READER, READER_DOUBT);
+		trial_fail(TRIAL_ORDER, 0);
+	}
 }
 
 static void note_reads(const struct thread *t, const struct feed_context *request)
@@ -90,6 +130,7 @@ void doubt_answer(struct thread *t, const struct feed_context *request)
 	bool other = a->mode == ATTRIBUTION_ACTIVE && !attribute_same(&a->request, request), late;
 	uint32_t turn;
 
+	note_reader(t, request);
 	if (a->step || !live_others(t->tid, request->request))
 		return;
 	note_reads(t, request);

@@ -13,6 +13,10 @@
 uint64_t doubt_about(const struct thread *thread, const struct feed_context *request);
 /* The same, where only that speaks for it that it was read last, or answered last and nothing read since. */
 uint64_t doubt_reads(const struct thread *thread, const struct feed_context *request);
+/* That a thread works on request because it has read it, for its samples. */
+uint64_t doubt_active(const struct thread *thread, const struct feed_context *request);
+/* The same to hand on or to lend, for which a new process is given credit. */
+uint64_t doubt_handing(const struct thread *thread, const struct feed_context *request);
 /* That all of what came before the first answer of a turn was for request. */
 uint64_t doubt_batched(const struct thread *thread, const struct feed_context *request);
 enum trial_state doubt_batches(void);

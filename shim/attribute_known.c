@@ -12,7 +12,7 @@ static uint64_t doubt_of(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
-	return trial_both(trial_by_now(a->guess), doubt_reads(t, &a->request));
+	return trial_both(trial_by_now(a->guess), doubt_handing(t, &a->request));
 }
 
 const struct feed_context *attribute_known(const struct thread *t)

@@ -10,8 +10,9 @@
 #include "shim/push.h"
 #include "shim/thread.h"
 
-#define KIND_BITS 2
+#define KIND_BITS 3
 #define ORDER_PROOF 3
+#define READER_PROOF 3
 #define TAIL_PROOF 16
 /* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure
  * takes one off. So a program of which one guess in CALM is wrong comes to be not believed at all. */
@@ -23,6 +24,7 @@ _Static_assert(TRIAL_TAIL < 1 << KIND_BITS && TRIAL_TAIL < ATTRIBUTION_TRIALS, "
 /* A count, from 1, in the upper half; below, what is left. TRIAL_BATCH is TRIAL_ORDER with more to ask. */
 static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
     [TRIAL_ORDER] = 1ULL << 32 | ORDER_PROOF,
+    [TRIAL_READER] = 1ULL << 32 | READER_PROOF,
     [TRIAL_TAIL] = 1ULL << 32 | TAIL_PROOF,
 };
 
@@ -37,6 +39,13 @@ static uint64_t current(enum trial_kind kind)
 uint32_t trial_left(enum trial_kind kind)
 {
 	return (uint32_t)current(kind);
+}
+
+bool trial_again(enum trial_kind kind)
+{
+	uint64_t now = current(kind);
+
+	return now >> 32 > 1 && (uint32_t)now;
 }
 
 static void calm_down(enum trial_kind kind)

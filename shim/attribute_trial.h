@@ -13,10 +13,11 @@
 #include "shim/attribute.h"
 
 enum trial_kind {
-	TRIAL_ORDER, /* requests are answered as the calls make expect */
-	TRIAL_BATCH, /* .. and each before the next is worked on */
-	TRIAL_READS, /* what was read last is worked on: passed until something shows otherwise */
-	TRIAL_TAIL,  /* tasks go on after an answer only when the next request wakes them */
+	TRIAL_ORDER,  /* requests are answered as the calls make expect */
+	TRIAL_BATCH,  /* .. and each before the next is worked on */
+	TRIAL_READER, /* who reads a request works on it, rather than on one that another thread has read */
+	TRIAL_READS,  /* of several that a thread has read, the last one is worked on; passed until it fails */
+	TRIAL_TAIL,   /* tasks go on after an answer only when the next request wakes them */
 };
 
 enum trial_state { TRIAL_PASSED, TRIAL_OPEN, TRIAL_FAILED };
@@ -31,6 +32,8 @@ struct attribute_owner {
 
 /* So much evidence for is still wanting. */
 uint32_t trial_left(enum trial_kind kind);
+/* It is not the first, and not passed. */
+bool trial_again(enum trial_kind kind);
 /* Some for it, some against: at least left is wanting from then on, and more each time that it fails
  * again soon. */
 void trial_proof(enum trial_kind kind);

@@ -239,6 +239,7 @@ static void assert_owners(const char *script, const char *expected)
 	tick_count = pushes = 0;
 	believe(TRIAL_ORDER);
 	believe(TRIAL_READS);
+	believe(TRIAL_READER);
 	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
 	memset(&attribution_carried, 0, sizeof(attribution_carried));
