@@ -58,6 +58,8 @@ struct attribution {
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
+	bool foreign;	/* AFTER: another thread had read .request, so that the next may come off a queue */
+	bool reader;	/* it has read a request */
 	bool created;	/* in a request, and has not idled since */
 	uint32_t alone; /* HANDED: what live_alone() said when it was handed over */
 	bool blocked;	/* the last wait might have lasted: nothing was ready to go on */
@@ -159,6 +161,8 @@ void attribute_read_unknown(struct thread *thread);
 void attribute_tail(struct thread *thread, bool reads);
 /* The thread ends. */
 void attribute_end(struct thread *thread);
+/* In a fork child, when the thread knows its new number. */
+void attribute_forked(struct thread *thread);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
 /* The thread was woken for work on request; nothing if it has work of its own. alone: what live_alone()

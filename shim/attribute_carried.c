@@ -82,6 +82,11 @@ void carried_begin(struct attribution *a)
 	a->carried = get(&attribution_carried.carried);
 }
 
+bool carried_in_a_row(void)
+{
+	return get(&attribution_carried.in_a_row);
+}
+
 uint64_t carried_since(const struct attribution *a)
 {
 	const struct attribution_carried *c = &attribution_carried;

@@ -48,27 +48,40 @@ uint64_t doubt_reads(const struct thread *t, const struct feed_context *request)
 }
 
 /*
- * A thread that has read one request and then answers another, which a thread beside it has read, took that
- * off a queue that all of them put requests into.
+ * A thread that reads requests, and answers one that a thread beside it has read, took that off a queue that
+ * all of them put requests into: what it has read last says nothing. Where such threads go from one request to
+ * the next without a wait, an answer says no more.
  */
-static uint64_t doubt_reader(const struct thread *t)
+uint64_t doubt_reader(const struct thread *t, bool is_active)
 {
-	return !t->attribution.step && live_total() > 1 ? trial_number(TRIAL_READER) : 0;
+	if (t->attribution.step || live_total() < 2)
+		return 0;
+	if (!trial_again(TRIAL_READER))
+		return trial_number(TRIAL_READER);
+	return is_active || carried_in_a_row() ? TRIAL_NEVER : 0;
+}
+
+/* What fails TRIAL_READER fails TRIAL_ORDER; so the number of that will do where it takes longer. */
+static uint64_t both(uint64_t reader, uint64_t order)
+{
+	if (!order || !reader)
+		return order | reader;
+	return trial_left(TRIAL_READER) > trial_left(TRIAL_ORDER) ? TRIAL_NEVER : order;
 }
 
 uint64_t doubt_active(const struct thread *t, const struct feed_context *request)
 {
-	uint64_t order = doubt_reads(t, request), reader = doubt_reader(t);
+	return both(doubt_reader(t, true), doubt_reads(t, request));
+}
 
-	if (!order || !reader)
-		return order | reader;
-	/* What fails the one fails the other; so order's number will do where that will take longer. */
-	return trial_left(TRIAL_READER) > trial_left(TRIAL_ORDER) ? TRIAL_NEVER : order;
+uint64_t doubt_claim(const struct thread *t, uint64_t order)
+{
+	return both(doubt_reader(t, false), order);
 }
 
 uint64_t doubt_handing(const struct thread *t, const struct feed_context *request)
 {
-	return trial_again(TRIAL_READER) && doubt_reader(t) ? TRIAL_NEVER : doubt_reads(t, request);
+	return trial_again(TRIAL_READER) && doubt_reader(t, true) ? TRIAL_NEVER : doubt_reads(t, request);
 }
 
 static void note_reader(const struct thread *t, const struct feed_context *request)
@@ -78,9 +91,9 @@ static void note_reader(const struct thread *t, const struct feed_context *reque
 
 	if (a->step || live_total() < 2)
 		return;
-	if (live_turn(t->tid, request->request, &turn)) {
+	if (!a->reader || live_turn(t->tid, request->request, &turn)) {
 		trial_proof(TRIAL_READER);
-	} else if (a->mode == ATTRIBUTION_ACTIVE && live_turn(t->tid, a->request.request, &turn)) {
+	} else {
 		trial_fail(TRIAL_READER, READER_DOUBT);
 		trial_fail(TRIAL_ORDER, 0);
 	}

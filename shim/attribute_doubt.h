@@ -13,8 +13,12 @@
 uint64_t doubt_about(const struct thread *thread, const struct feed_context *request);
 /* The same, where only that speaks for it that it was read last, or answered last and nothing read since. */
 uint64_t doubt_reads(const struct thread *thread, const struct feed_context *request);
+/* That the thread works on what it has read, if on that at all (is_active), or on one after the other. */
+uint64_t doubt_reader(const struct thread *thread, bool is_active);
 /* That a thread works on request because it has read it, for its samples. */
 uint64_t doubt_active(const struct thread *thread, const struct feed_context *request);
+/* That what hangs on order is request's because the thread answers it. */
+uint64_t doubt_claim(const struct thread *thread, uint64_t order);
 /* The same to hand on or to lend, for which a new process is given credit. */
 uint64_t doubt_handing(const struct thread *thread, const struct feed_context *request);
 /* That all of what came before the first answer of a turn was for request. */
@@ -36,5 +40,7 @@ void carried_begin(struct attribution *attribution);
 uint64_t carried_since(const struct attribution *attribution);
 /* .. lately at all: what follows an answer may be work for one that is still to go out so. */
 uint64_t carried_lately(const struct attribution *attribution);
+/* Threads of the process work on one request after another without a wait between. */
+bool carried_in_a_row(void);
 
 #endif

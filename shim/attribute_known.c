@@ -25,6 +25,7 @@ const struct feed_context *attribute_known(const struct thread *t)
 	case ATTRIBUTION_HANDED:
 		return attribute_handed_surely(t) ? &a->request : NULL;
 	case ATTRIBUTION_SOLE:
+		return trial_again(TRIAL_READER) && doubt_reader(t, true) ? NULL : &a->request;
 	case ATTRIBUTION_SAID:
 		return &a->request;
 	default:
@@ -49,6 +50,18 @@ bool attribute_among_others(const struct thread *t)
 	const struct attribution *a = &t->attribution;
 
 	return a->mode == ATTRIBUTION_ACTIVE && !a->step && live_others(t->tid, a->request.request) > 0;
+}
+
+void attribute_forked(struct thread *t)
+{
+	const struct feed_context *known = attribute_known(t);
+	struct attribute_owner owner = attribute_inherited(t);
+	uint32_t request = known ? known->request : owner.trial ? 0 : owner.request.request;
+
+	/* What is not sure yet will not be told here. */
+	if (!request && t->attribution.request.request && t->attribution.mode != ATTRIBUTION_NONE)
+		attribute_lost(t);
+	live_forked(request, t->tid);
 }
 
 bool attribute_enter(struct thread *t, const struct feed_context *request)

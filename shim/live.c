@@ -135,6 +135,19 @@ void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 		index_trace(s, request);
 }
 
+void live_forked(uint32_t request, int32_t tid)
+{
+	struct slot *kept = slot_of(request);
+	uint32_t turn = atomic_load_explicit(&kept->turn, memory_order_relaxed);
+	struct feed_context context = kept->context;
+	bool keeps = live_has(request);
+
+	for (size_t i = 0; live_total() && i < LIVE_MAX; i++)
+		live_end(atomic_load_explicit(&slots[i].request, memory_order_relaxed));
+	if (keeps)
+		live_begin(&context, tid, turn);
+}
+
 unsigned live_count(int32_t tid)
 {
 	int32_t n = atomic_load_explicit(&reader_of(tid)->count, memory_order_relaxed);

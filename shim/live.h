@@ -23,6 +23,9 @@ uint32_t live_newest(void);
 bool live_any(void);
 /* The head of a request with a number was read by the thread tid, in its turn of that number. */
 void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn);
+/* In a fork child, of one thread: all but request, which may be 0, are the parent's alone; that one's reader is
+ * tid from now on. */
+void live_forked(uint32_t request, int32_t tid);
 /* Its reader was told by a read that this is its turn, in the turn of that number; and whether so. */
 void live_name(uint32_t request, uint32_t turn);
 bool live_named(int32_t tid, uint32_t request, uint32_t turn);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "shim/attach.h"
+#include "shim/attribute.h"
 #include "shim/observe.h"
 #include "shim/process.h"
 #include "shim/region.h"
@@ -24,6 +25,7 @@ void process_forked(void)
 	    atomic_load(&region_get()->header->up) == FEED_GONE)
 		attach_now();
 	thread_forked();
+	attribute_forked(&thread_self);
 }
 
 /* A child would say again what its parent has not said yet. */
