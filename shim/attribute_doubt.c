@@ -56,8 +56,9 @@ uint64_t doubt_reader(const struct thread *t, bool is_active)
 {
 	if (t->attribution.step || live_total() < 2)
 		return 0;
+	/* Who has not read anything yet is taken for a pool's. */
 	if (!trial_again(TRIAL_READER))
-		return trial_number(TRIAL_READER);
+		return t->attribution.reader ? trial_number(TRIAL_READER) : 0;
 	return is_active || carried_in_a_row() ? TRIAL_NEVER : 0;
 }
 

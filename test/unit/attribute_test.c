@@ -140,6 +140,10 @@ static void do_step(const char **script)
 		live_begin(&request, thread.tid, thread.attribution.turn);
 		attribute_read(&thread, &request);
 		break;
+	case 'q': /* another thread reads it */
+		request = request_of(*(*script)++);
+		live_begin(&request, thread.tid + 1, 0);
+		break;
 	case 'd':
 		live_end((uint32_t)*(*script)++);
 		break;
@@ -544,6 +548,51 @@ static void reads_that_come_together_do_not_name_the_work(void **state)
 	assert_owners(script, "baaaaaaaaaaaaaaaa" "zc");
 }
 
+static void the_tail_of_what_another_thread_read_may_be_the_next_ones_head(void **state)
+{
+	assert_owners("qa qb wa da . o . wb db", "-b");
+	assert_owners("qa qb wa da . e . qc wb db dc", "-b");
+	/* With no other request there is no next. */
+	assert_owners("qa wa da . o . e", "aa");
+	/* What the thread itself has read does not come off a queue. */
+	assert_owners("na qb wa da . o . e db", "aa");
+}
+
+static void who_reads_and_takes_off_a_queue_is_not_believed_to_work_on_what_it_read(void **state)
+{
+	char script[512] = "qc qb na wb db da ";
+
+	assert_owners("qc qb na da nd . e dd dc db", "d");
+	assert_owners("qc qb na wb db da nd . e dd dc", "-");
+	/* An answer still tells. */
+	assert_owners("qc qb na wb db da nd . wd dd dc", "d");
+	/* Alone there is nothing to mistake. */
+	assert_owners("qc qb na wb db da dc nd . e dd", "d");
+	for (int i = 0; i < 16; i++)
+		strcat(script, "ne we de ");
+	strcat(script, "nd . e dd dc");
+	assert_owners(script, "d");
+}
+
+static void a_fork_child_keeps_the_one_request_that_its_thread_works_on(void **state)
+{
+	const char *works_on_one = "na qb qc", *waits = "e";
+
+	assert_owners("", "");
+	while (*works_on_one)
+		do_step(&works_on_one);
+	assert_int_equal(live_total(), 3);
+	thread.tid++;
+	attribute_forked(&thread);
+	assert_int_equal(live_total(), 1);
+	assert_int_equal(live_count(thread.tid), 1);
+	assert_true(live_has('a'));
+	live_begin(&(struct feed_context){.request = 'b', .flags = FEED_CONTEXT_REQUEST}, thread.tid, 0);
+	do_step(&waits);
+	attribute_forked(&thread);
+	assert_int_equal(live_total(), 0);
+}
+
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
 {
 	live_number();
@@ -676,6 +725,9 @@ int main(void)
 	    cmocka_unit_test(a_guess_that_was_lent_holds_if_its_trial_is_passed),
 	    cmocka_unit_test(several_heads_of_one_read_hang_on_how_answers_come),
 	    cmocka_unit_test(reads_that_come_together_do_not_name_the_work),
+	    cmocka_unit_test(the_tail_of_what_another_thread_read_may_be_the_next_ones_head),
+	    cmocka_unit_test(who_reads_and_takes_off_a_queue_is_not_believed_to_work_on_what_it_read),
+	    cmocka_unit_test(a_fork_child_keeps_the_one_request_that_its_thread_works_on),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
