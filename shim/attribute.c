@@ -88,78 +88,6 @@ void attribute_start(struct thread *t)
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 }
 
-/*
- * After an answer, and threads take requests over from others: this one may have gone on to the next without
- * a call, if there is one.
- */
-static bool may_be_next(const struct thread *t)
-{
-	const struct attribution *a = &t->attribution;
-
-	return a->mode == ATTRIBUTION_AFTER && a->foreign &&
-	       live_total() > (live_has(a->request.request) ? 1U : 0U);
-}
-
-/* Whose the current stretch is when nothing claims it: what was known when it began. */
-struct attribute_owner attribute_inherited(const struct thread *t)
-{
-	const struct attribution *a = &t->attribution;
-
-	switch (a->mode) {
-	case ATTRIBUTION_NONE:
-	case ATTRIBUTION_LOST:
-		return nobodys;
-	case ATTRIBUTION_ACTIVE:
-		return trial_owner(&a->request,
-				   trial_both(trial_by_now(a->guess), doubt_active(t, &a->request)));
-	case ATTRIBUTION_AFTER:
-		if (may_be_next(t))
-			return nobodys;
-		return trial_owner(&a->request, trial_both(carried_lately(a), doubt_active(t, &a->request)));
-	case ATTRIBUTION_SOLE:
-		return trial_owner(&a->request, doubt_reader(t, true));
-	case ATTRIBUTION_HANDED:
-		return attribute_handed_surely(t) ? trial_owner(&a->request, 0) : nobodys;
-	default:
-		return trial_owner(&a->request, 0);
-	}
-}
-
-/* Whose it is when the thread writes for request, by a guess or not: by what was known, or by the look-ahead. */
-static struct attribute_owner claimed(const struct thread *t, const struct feed_context *request,
-				      uint64_t guess)
-{
-	const struct attribution *a = &t->attribution;
-
-	switch (a->mode) {
-	case ATTRIBUTION_NONE:
-		guess = trial_both(trial_by_now(guess), doubt_batched(t, request));
-		guess = trial_both(guess, doubt_reads(t, request));
-		return trial_owner(request, trial_both(carried_since(a), doubt_claim(t, guess)));
-	case ATTRIBUTION_AFTER:
-		return trial_owner(request,
-				   trial_both(carried_since(a), doubt_claim(t, doubt_about(t, request))));
-	case ATTRIBUTION_HANDED:
-		if (guess)
-			return attribute_inherited(t);
-		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
-	case ATTRIBUTION_SOLE:
-		return attribute_same(&a->request, request)
-			       ? trial_owner(request, doubt_claim(t, carried_since(a)))
-			       : nobodys;
-	case ATTRIBUTION_ACTIVE:
-		if (attribute_same(&a->request, request))
-			return trial_owner(request, trial_both(trial_by_now(a->guess),
-							       trial_both(carried_since(a),
-									  doubt_claim(t, doubt_about(t, request)))));
-		return attribute_inherited(t);
-	case ATTRIBUTION_TASK:
-		return trial_owner(request, 0);
-	default:
-		return nobodys;
-	}
-}
-
 /* The thread turns to request; guess: as attribute_guess() said. */
 static void take_up(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
@@ -249,7 +177,7 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	}
 	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
 		    !attribute_same(&a->request, request) && live_has(a->request.request);
-	owner = claimed(t, request, false);
+	owner = attribute_claimed(t, request, 0);
 	doubt_explained(t);
 	a->foreign = is_foreign(t, request);
 	attribute_settle(t, &owner);
@@ -283,8 +211,8 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, ui
 	    (a->mode == ATTRIBUTION_ACTIVE && attribute_same(&a->request, request)))
 		return;
 	/* What followed an answer was its own, up to here. */
-	owner = a->mode == ATTRIBUTION_AFTER && !may_be_next(t) ? attribute_inherited(t)
-								 : claimed(t, request, guess);
+	owner = a->mode == ATTRIBUTION_AFTER && !attribute_may_be_next(t) ? attribute_inherited(t)
+								 : attribute_claimed(t, request, guess);
 	doubt_explained(t);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);

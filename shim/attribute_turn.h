@@ -16,8 +16,14 @@
  */
 void attribute_turn(struct thread *thread, const struct attribute_owner *owner,
 		    enum attribution_mode mode, const struct feed_context *request);
-/* Whose the current stretch is when nothing claims it. */
+/* Whose the current stretch is when nothing claims it; when the thread answers request, or asks a server for
+ * it by a guess of that number, which may be 0. */
 struct attribute_owner attribute_inherited(const struct thread *thread);
+struct attribute_owner attribute_claimed(const struct thread *thread, const struct feed_context *request,
+					 uint64_t guess);
+/* After an answer, where threads take requests over from others: the thread may have gone on to the next without
+ * a call, if there is one. */
+bool attribute_may_be_next(const struct thread *thread);
 /* HANDED: what the thread does is for the request whatever call ends it. */
 bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */

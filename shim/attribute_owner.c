@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_owner.c - whose a stretch was that ends. APP.
+ */
+#include "shim/attribute_doubt.h"
+#include "shim/attribute_turn.h"
+#include "shim/live.h"
+#include "shim/thread.h"
+
+static const struct attribute_owner nobodys;
+
+bool attribute_may_be_next(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->mode == ATTRIBUTION_AFTER && a->foreign &&
+	       live_total() > (live_has(a->request.request) ? 1U : 0U);
+}
+
+/* What was known when it began. */
+struct attribute_owner attribute_inherited(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	switch (a->mode) {
+	case ATTRIBUTION_NONE:
+	case ATTRIBUTION_LOST:
+		return nobodys;
+	case ATTRIBUTION_ACTIVE:
+		return trial_owner(&a->request,
+				   trial_both(trial_by_now(a->guess), doubt_active(t, &a->request)));
+	case ATTRIBUTION_AFTER:
+		if (attribute_may_be_next(t))
+			return nobodys;
+		return trial_owner(&a->request, trial_both(carried_lately(a), doubt_active(t, &a->request)));
+	case ATTRIBUTION_SOLE:
+		return trial_owner(&a->request, doubt_reader(t, true));
+	case ATTRIBUTION_HANDED:
+		return attribute_handed_surely(t) ? trial_owner(&a->request, 0) : nobodys;
+	default:
+		return trial_owner(&a->request, 0);
+	}
+}
+
+/* By what was known, or by the look-ahead. */
+struct attribute_owner attribute_claimed(const struct thread *t, const struct feed_context *request,
+					 uint64_t guess)
+{
+	const struct attribution *a = &t->attribution;
+
+	switch (a->mode) {
+	case ATTRIBUTION_NONE:
+		guess = trial_both(trial_by_now(guess), doubt_batched(t, request));
+		guess = trial_both(guess, doubt_reads(t, request));
+		return trial_owner(request, trial_both(carried_since(a), doubt_claim(t, guess)));
+	case ATTRIBUTION_AFTER:
+		return trial_owner(request,
+				   trial_both(carried_since(a), doubt_claim(t, doubt_about(t, request))));
+	case ATTRIBUTION_HANDED:
+		if (guess)
+			return attribute_inherited(t);
+		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
+	case ATTRIBUTION_SOLE:
+		return attribute_same(&a->request, request)
+			       ? trial_owner(request, doubt_claim(t, carried_since(a)))
+			       : nobodys;
+	case ATTRIBUTION_ACTIVE:
+		if (!attribute_same(&a->request, request))
+			return attribute_inherited(t);
+		guess = trial_both(trial_by_now(a->guess), carried_since(a));
+		return trial_owner(request, trial_both(guess, doubt_claim(t, doubt_about(t, request))));
+	case ATTRIBUTION_TASK:
+		return trial_owner(request, 0);
+	default:
+		return nobodys;
+	}
+}
