@@ -19,6 +19,7 @@
 #include "shim/thread.h"
 
 #define SHARE 4 /* so much less often than others is hardly ever */
+#define EXPECTED 3
 #define LATELY 256 /* answers of the process */
 #define COUNT_MAX 1024 /* counts are halved there */
 
@@ -56,8 +57,8 @@ static void note_carried(const struct attribution *a)
 	struct attribution_carried *c = &attribution_carried;
 	uint64_t all = get(&c->answers), expected = (uint64_t)a->answers * get(&c->sampled);
 
-	/* Where not even half a sample was to be expected, the lack shows nothing. */
-	if (2 * expected < all || SHARE * a->answers_sampled * all >= expected)
+	/* Where few samples were to be expected, the lack of one shows nothing. */
+	if (expected < EXPECTED * all || SHARE * a->answers_sampled * all >= expected)
 		return;
 	atomic_fetch_add_explicit(&c->carried, 1, memory_order_relaxed);
 	atomic_store_explicit(&c->lately, LATELY, memory_order_relaxed);

@@ -56,6 +56,8 @@ uint64_t doubt_reader(const struct thread *t, bool is_active)
 {
 	if (t->attribution.step || live_total() < 2)
 		return 0;
+	if (trial_failed(TRIAL_READER) && carried_lately(&t->attribution))
+		return TRIAL_NEVER;
 	/* Who has not read anything yet is taken for a pool's. */
 	if (!trial_again(TRIAL_READER))
 		return t->attribution.reader ? trial_number(TRIAL_READER) : 0;

@@ -41,11 +41,14 @@ uint32_t trial_left(enum trial_kind kind)
 	return (uint32_t)current(kind);
 }
 
+bool trial_failed(enum trial_kind kind)
+{
+	return current(kind) >> 32 > 1;
+}
+
 bool trial_again(enum trial_kind kind)
 {
-	uint64_t now = current(kind);
-
-	return now >> 32 > 1 && (uint32_t)now;
+	return trial_failed(kind) && trial_left(kind);
 }
 
 static void calm_down(enum trial_kind kind)
