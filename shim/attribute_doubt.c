@@ -54,7 +54,7 @@ uint64_t doubt_reads(const struct thread *t, const struct feed_context *request)
  */
 uint64_t doubt_reader(const struct thread *t, bool is_active)
 {
-	if (t->attribution.step || live_total() < 2)
+	if (t->attribution.step || !live_elsewhere(t->tid))
 		return 0;
 	if (trial_failed(TRIAL_READER) && carried_lately(&t->attribution))
 		return TRIAL_NEVER;
@@ -92,7 +92,7 @@ static void note_reader(const struct thread *t, const struct feed_context *reque
 	const struct attribution *a = &t->attribution;
 	uint32_t turn;
 
-	if (a->step || live_total() < 2)
+	if (a->step || !live_elsewhere(t->tid))
 		return;
 	if (live_turn(t->tid, request->request, &turn)) {
 		trial_proof(TRIAL_READER);

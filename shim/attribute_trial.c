@@ -12,7 +12,7 @@
 
 #define KIND_BITS 3
 #define ORDER_PROOF 3
-#define READER_PROOF 16
+#define READER_PROOF 3
 #define TAIL_PROOF 16
 /* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure
  * takes one off. So a program of which one guess in CALM is wrong comes to be not believed at all. */

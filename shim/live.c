@@ -184,6 +184,11 @@ unsigned live_total(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
+bool live_elsewhere(int32_t tid)
+{
+	return live_total() > live_count(tid);
+}
+
 uint32_t live_alone(void)
 {
 	uint32_t newest = live_newest();

@@ -38,6 +38,8 @@ bool live_has(uint32_t request);
 unsigned live_count(int32_t tid);
 /* Unfinished requests of the process. */
 unsigned live_total(void);
+/* One of those was read by another thread than tid. */
+bool live_elsewhere(int32_t tid);
 /* The latest number given out, if no more than one request is unfinished; else 0. As long as that is also
  * the latest, no other request has come either. */
 uint32_t live_alone(void);
