@@ -64,7 +64,6 @@ void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum 
 	bool was_open = now->flags & FEED_SAMPLE_OPEN;
 	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
-	carried_begin(&t->attribution);
 	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode, request));
 	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
 		tell_end(t, ended, owner);
@@ -103,7 +102,7 @@ static void take_up(struct thread *t, const struct feed_context *request, uint64
 	if (a->mode == ATTRIBUTION_HANDED && !guess && attribute_same(&a->request, request))
 		owner = trial_owner(&a->request, 0);
 	/* A request that begins only now cannot have taken a turn before. */
-	if (a->mode == ATTRIBUTION_AFTER && !carried_lately(a) && live_count(t->tid) == 1 &&
+	if (a->mode == ATTRIBUTION_AFTER && !carried_lately() && live_count(t->tid) == 1 &&
 	    live_turn(t->tid, request->request, &since) && since == a->turn)
 		owner = trial_owner(&a->request, 0);
 	live_name(request->request, a->turn);

@@ -71,8 +71,6 @@ struct attribution {
 	bool step;     /* inside a task's step: nothing that the thread waits for ends it */
 	bool mixed;    /* .. of a task that answers several requests at a time */
 	struct attribution_steps steps; /* step: its task's */
-	uint32_t answers, answers_sampled; /* that looked back on a stretch, and on a sampled one */
-	uint32_t carried; /* attribute_carried.c's count when the stretch began */
 	uint32_t began[2]; /* the newest request when this turn began, and the one before */
 	uint64_t last_ticket;
 	struct feed_context request;
@@ -108,12 +106,12 @@ struct attribution_batches {
 extern struct attribution_batches attribution_batches;
 
 /*
- * Answers by threads that did not work for them (attribute_carried.c): of those that looked back on a stretch,
- * how many were sampled; whether a thread worked for two in a row with no wait between; how many were carried;
- * and for how many more answers that was lately. Of the process; relaxed likewise.
+ * Answers by threads that did not work for them (attribute_carried.c): whether a thread worked for two in a row
+ * with no wait between; and for how many more answers several threads lately answered on one connection. Of the
+ * process; relaxed likewise.
  */
 struct attribution_carried {
-	_Atomic uint32_t answers, sampled, in_a_row, carried, lately;
+	_Atomic uint32_t in_a_row, lately;
 };
 extern struct attribution_carried attribution_carried;
 
@@ -152,6 +150,8 @@ void attribute_returned(struct thread *thread);
 void attribute_passed_on(struct thread *thread);
 /* Bytes go out to a client whose request is not known. */
 void attribute_write_unknown(struct thread *thread);
+/* Two threads have answered on one connection of several streams. */
+void attribute_shared_answers(void);
 /* Several requests of one client came at once: which is worked on first is not known. */
 void attribute_read_several(struct thread *thread);
 /* Bytes came from a client whose request is not known (TLS, another protocol, half a head). */

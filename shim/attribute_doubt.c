@@ -54,10 +54,12 @@ uint64_t doubt_reads(const struct thread *t, const struct feed_context *request)
  */
 uint64_t doubt_reader(const struct thread *t, bool is_active)
 {
-	if (t->attribution.step || !live_elsewhere(t->tid))
+	if (t->attribution.step)
 		return 0;
-	if (trial_failed(TRIAL_READER) && carried_lately(&t->attribution))
+	if (carried_lately())
 		return TRIAL_NEVER;
+	if (!live_elsewhere(t->tid))
+		return 0;
 	/* Who has not read anything yet is taken for a pool's. */
 	if (!trial_again(TRIAL_READER))
 		return t->attribution.reader ? trial_number(TRIAL_READER) : 0;

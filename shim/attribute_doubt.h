@@ -32,14 +32,10 @@ void doubt_explained(struct thread *thread);
 void doubt_answer(struct thread *thread, const struct feed_context *request);
 void doubt_order(struct thread *thread, const struct feed_context *request);
 
-/* An answer begins: note whether its thread seems to have done the work for it. */
+/* An answer begins: note whether its thread has answered another without a wait between. */
 void carried_answer(struct thread *thread, const struct feed_context *request);
-/* A stretch begins. */
-void carried_begin(struct attribution *attribution);
-/* TRIAL_NEVER, or 0. Another's answer went out since by a thread that did not work for it: the stretch may be that one's. */
-uint64_t carried_since(const struct attribution *attribution);
-/* .. lately at all: what follows an answer may be work for one that is still to go out so. */
-uint64_t carried_lately(const struct attribution *attribution);
+/* Answers may go out by threads that did not work for them: they do not tell whose a stretch was. */
+bool carried_lately(void);
 /* Threads of the process work on one request after another without a wait between. */
 bool carried_in_a_row(void);
 

@@ -32,7 +32,7 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 	case ATTRIBUTION_AFTER:
 		if (attribute_may_be_next(t))
 			return nobodys;
-		return trial_owner(&a->request, trial_both(carried_lately(a), doubt_active(t, &a->request)));
+		return trial_owner(&a->request, doubt_active(t, &a->request));
 	case ATTRIBUTION_SOLE:
 		return trial_owner(&a->request, doubt_reader(t, true));
 	case ATTRIBUTION_HANDED:
@@ -52,23 +52,20 @@ struct attribute_owner attribute_claimed(const struct thread *t, const struct fe
 	case ATTRIBUTION_NONE:
 		guess = trial_both(trial_by_now(guess), doubt_batched(t, request));
 		guess = trial_both(guess, doubt_reads(t, request));
-		return trial_owner(request, trial_both(carried_since(a), doubt_claim(t, guess)));
+		return trial_owner(request, doubt_claim(t, guess));
 	case ATTRIBUTION_AFTER:
-		return trial_owner(request,
-				   trial_both(carried_since(a), doubt_claim(t, doubt_about(t, request))));
+		return trial_owner(request, doubt_claim(t, doubt_about(t, request)));
 	case ATTRIBUTION_HANDED:
 		if (guess)
 			return attribute_inherited(t);
 		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
 	case ATTRIBUTION_SOLE:
-		return attribute_same(&a->request, request)
-			       ? trial_owner(request, doubt_claim(t, carried_since(a)))
-			       : nobodys;
+		return attribute_same(&a->request, request) ? trial_owner(request, doubt_claim(t, 0)) : nobodys;
 	case ATTRIBUTION_ACTIVE:
 		if (!attribute_same(&a->request, request))
 			return attribute_inherited(t);
-		guess = trial_both(trial_by_now(a->guess), carried_since(a));
-		return trial_owner(request, trial_both(guess, doubt_claim(t, doubt_about(t, request))));
+		return trial_owner(request, trial_both(trial_by_now(a->guess),
+						       doubt_claim(t, doubt_about(t, request))));
 	case ATTRIBUTION_TASK:
 		return trial_owner(request, 0);
 	default:

@@ -137,9 +137,19 @@ void streams_sent(struct streams_answer *a, const void *bytes, size_t n)
 		give_up(a->conn);
 }
 
+static void note_writer(const struct thread *t, const struct streams_answer *a)
+{
+	if (!a->begins)
+		return;
+	if (a->conn->writer && a->conn->writer != t->tid)
+		attribute_shared_answers();
+	a->conn->writer = t->tid;
+}
+
 void streams_answered(struct thread *t, struct streams_answer *a)
 {
 	a->conn->heads = 0;
+	note_writer(t, a);
 	if (a->mixed)
 		attribute_write_mixed(t);
 	else if (a->request)

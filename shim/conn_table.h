@@ -58,6 +58,7 @@ struct conn {
 	unsigned char tls;	 /* enum conn_tls */
 	unsigned char used;	 /* upstream: bytes have passed */
 	uint32_t turn;		 /* HTTP/2: of .heads; upstream: in which it was made or connected */
+	int32_t writer;		 /* HTTP/2: the thread that began an answer last; 0: none yet */
 	uint32_t generation;	 /* counts what the number has meant */
 	uint64_t guess; /* upstream: .request is no more than that, of that trial; 0: it is sure */
 	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim/attribute_carried.c: two threads that work, and one that writes an answer of theirs now and then.
- * Threads are records here, and one thread plays them. They have no ring: what would be told shows in whether
- * a stretch is believed. The counts are the process's, so the tests build on one another.
+ * shim/attribute_carried.c: two threads that work. Threads are records here, and one thread plays them. They have no
+ * ring: what would be told shows in whether a stretch is believed. What is known is the process's, so the tests
+ * build on one another.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,17 +17,7 @@
 #include "shim/live.h"
 #include "shim/thread.h"
 
-enum { WORKER, COLLEAGUE, CARRIER, THREADS };
-
-static struct thread threads[THREADS];
-
-static int setup(void **state)
-{
-	live_number();
-	for (int i = 0; i < THREADS; i++)
-		threads[i].tid = 100 + i;
-	return 0;
-}
+static struct thread worker = {.tid = 100};
 
 static void tick(struct thread *t)
 {
@@ -44,88 +34,58 @@ static void answers(struct thread *t)
 	attribute_write(t, &request, true);
 }
 
-static void works_and_answers(struct thread *t)
+static bool believes_an_answer(const struct thread *t)
 {
-	tick(t);
-	answers(t);
+	struct feed_context next = {.flags = FEED_CONTEXT_REQUEST, .request = live_number()};
+
+	return attribute_claimed(t, &next, 0).request.request == next.request;
 }
 
-static void idles(struct thread *t)
+static void shared_answers_are_no_matter_where_threads_wait_before_each_request(void **state)
 {
-	attribute_idle(t);
-}
-
-static void who_works_for_what_it_answers_carries_nothing(void **state)
-{
-	attribute_start(&threads[WORKER]);
-	attribute_start(&threads[COLLEAGUE]);
+	live_number();
+	attribute_start(&worker);
+	attribute_shared_answers();
 	for (int i = 0; i < 20; i++) {
-		works_and_answers(&threads[WORKER]);
-		assert_false(carried_since(&threads[COLLEAGUE].attribution));
-		works_and_answers(&threads[COLLEAGUE]);
-		assert_false(carried_since(&threads[WORKER].attribution));
+		tick(&worker);
+		assert_true(believes_an_answer(&worker));
+		answers(&worker);
+		attribute_idle(&worker);
 	}
-	assert_false(carried_lately(&threads[WORKER].attribution));
+	assert_false(carried_lately());
 }
 
-/* Twice as fast as others is nothing special. */
-static void who_is_sampled_less_often_is_believed_for_a_while(void **state)
+static void requests_in_a_row_are_no_matter_where_each_connection_is_answered_by_one_thread(void **state)
 {
-	for (int i = 0; i < 20; i++) {
-		works_and_answers(&threads[WORKER]);
-		if (i % 2 == 0)
-			tick(&threads[COLLEAGUE]);
-		answers(&threads[COLLEAGUE]);
-	}
-	assert_false(carried_lately(&threads[WORKER].attribution));
-}
-
-static void what_began_before_an_answer_was_carried_is_not_believed(void **state)
-{
-	struct attribution *a = &threads[WORKER].attribution;
-
-	attribute_start(&threads[CARRIER]);
-	/* A few may be chance. */
-	for (int i = 0; i < 3; i++)
-		answers(&threads[CARRIER]);
-	assert_false(carried_since(a));
-	for (int i = 0; i < 3; i++)
-		answers(&threads[CARRIER]);
-	assert_true(carried_since(a));
-	assert_true(carried_since(&threads[COLLEAGUE].attribution));
-	/* The next stretch is, */
-	works_and_answers(&threads[WORKER]);
-	assert_false(carried_since(a));
-	idles(&threads[WORKER]);
-	assert_false(carried_since(a));
-	answers(&threads[CARRIER]);
-	assert_true(carried_since(a));
-}
-
-static void while_answers_are_carried_nothing_passes_for_a_tail(void **state)
-{
-	struct thread *t = &threads[WORKER];
-
-	for (int i = 0; i < 20; i++)
-		answers(&threads[CARRIER]);
-	works_and_answers(t);
-	assert_true(carried_lately(&t->attribution));
-	assert_int_equal(t->attribution.mode, ATTRIBUTION_AFTER);
-	assert_int_equal(attribute_inherited(t).request.request, 0);
-	/* Until many answers came without. */
 	for (int i = 0; i < 1100; i++)
-		works_and_answers(t);
-	assert_false(carried_lately(&t->attribution));
-	assert_int_equal(attribute_inherited(t).request.request, t->attribution.request.request);
+		answers(&worker);
+	tick(&worker);
+	answers(&worker);
+	assert_true(carried_in_a_row());
+	assert_false(carried_lately());
+	assert_true(believes_an_answer(&worker));
+}
+
+static void where_both_come_together_no_answer_tells_whose_the_work_was(void **state)
+{
+	attribute_shared_answers();
+	assert_false(believes_an_answer(&worker));
+	assert_int_equal(attribute_inherited(&worker).request.request, 0);
+	/* Until many answers came without. */
+	for (int i = 0; i < 1023; i++)
+		answers(&worker);
+	assert_false(believes_an_answer(&worker));
+	answers(&worker);
+	assert_true(believes_an_answer(&worker));
+	assert_int_equal(attribute_inherited(&worker).request.request, worker.attribution.request.request);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(who_works_for_what_it_answers_carries_nothing, setup),
-		cmocka_unit_test_setup(who_is_sampled_less_often_is_believed_for_a_while, setup),
-		cmocka_unit_test_setup(what_began_before_an_answer_was_carried_is_not_believed, setup),
-		cmocka_unit_test_setup(while_answers_are_carried_nothing_passes_for_a_tail, setup),
+		cmocka_unit_test(shared_answers_are_no_matter_where_threads_wait_before_each_request),
+		cmocka_unit_test(requests_in_a_row_are_no_matter_where_each_connection_is_answered_by_one_thread),
+		cmocka_unit_test(where_both_come_together_no_answer_tells_whose_the_work_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
