@@ -22,7 +22,7 @@ QUEUE = "its threads read requests, put them into the library's queue and take o
 
 class Sync(Grpc):
     name, shape, api = "gRPC in C++", "the library's threads read, and work if nobody else reads", "sync"
-    recall, wrong, exception = 0, 0.02, QUEUE
+    recall, wrong, exception = 0, 0.04, QUEUE
     factor, tolerance = 4, 0.5  # threads that come and go
 
 
