@@ -137,9 +137,11 @@ def test_names_lines_and_inlined_callers_arrive_while_the_program_runs(room, pro
     last = [f for s in result.profiles[-1].samples for f in s.frames]
     inlined = [f for f in last if f.function == "inlined_mix"]
     assert inlined and all(f.file.endswith("work.c") and 4 <= f.line <= 8 for f in inlined), last
+    # The last piece is short: what was settled without a stack when threads ended may be half of it.
+    stacks = [s for s in result.profiles[-1].samples if "[ended between ticks]" not in s.stack]
     named = sum(any(f.function == "inlined_mix" for f in s.frames) and "outer_work" in s.stack
-                for s in result.profiles[-1].samples)
-    assert named >= 0.8 * len(result.profiles[-1].samples)
+                for s in stacks)
+    assert named >= 0.8 * len(stacks) > 0
 
 
 def test_what_was_fetched_once_comes_from_the_cache(room, program, server):  # noqa: F811
