@@ -41,14 +41,11 @@ uint32_t trial_left(enum trial_kind kind)
 	return (uint32_t)current(kind);
 }
 
-bool trial_failed(enum trial_kind kind)
-{
-	return current(kind) >> 32 > 1;
-}
-
 bool trial_again(enum trial_kind kind)
 {
-	return trial_failed(kind) && trial_left(kind);
+	uint64_t now = current(kind);
+
+	return now >> 32 > 1 && (uint32_t)now;
 }
 
 static void calm_down(enum trial_kind kind)

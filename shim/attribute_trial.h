@@ -32,8 +32,7 @@ struct attribute_owner {
 
 /* So much evidence for is still wanting. */
 uint32_t trial_left(enum trial_kind kind);
-/* One has failed; and the one after that is not passed. */
-bool trial_failed(enum trial_kind kind);
+/* One has failed, and the one after that is not passed. */
 bool trial_again(enum trial_kind kind);
 /* Some for it, some against: at least left is wanting from then on, and more each time that it fails
  * again soon. */
