@@ -16,6 +16,10 @@
 static SSL_CTX *context;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* Of the thread's first connection, which the next ones resume; and whether there was one. */
+static _Thread_local SSL_SESSION *resumable;
+static _Thread_local bool connected;
+
 static void make_context(void)
 {
 	context = SSL_CTX_new(TLS_client_method());
@@ -34,7 +38,27 @@ static bool secure(struct link *link, const char *alpn)
 		SSL_set_alpn_protos(link->ssl, list, list[0] + 1u);
 	}
 	SSL_set_fd(link->ssl, link->fd);
-	return SSL_connect(link->ssl) == 1;
+	link->early = load.early && resumable && SSL_SESSION_get_max_early_data(resumable) &&
+		      SSL_set_session(link->ssl, resumable) == 1;
+	if (load.early && connected && !link->early)
+		slot_failed("no session with early data to resume");
+	connected = true;
+	return link->early || SSL_connect(link->ssl) == 1;
+}
+
+/* With the first flight; again after the handshake if the server did not take it. */
+static bool write_early(struct link *link, const void *data, size_t n)
+{
+	size_t done;
+
+	link->early = false;
+	if (SSL_write_early_data(link->ssl, data, n, &done) != 1 || done != n ||
+	    SSL_connect(link->ssl) != 1)
+		return false;
+	if (SSL_get_early_data_status(link->ssl) == SSL_EARLY_DATA_ACCEPTED)
+		return true;
+	slot_failed("early data was refused");
+	return SSL_write(link->ssl, data, (int)n) == (int)n;
 }
 
 bool link_open(struct link *link, const char *alpn)
@@ -44,6 +68,7 @@ bool link_open(struct link *link, const char *alpn)
 	int on = 1;
 
 	link->ssl = NULL;
+	link->early = false;
 	inet_pton(AF_INET, load.host, &to.sin_addr);
 	link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
@@ -57,8 +82,14 @@ bool link_open(struct link *link, const char *alpn)
 
 void link_close(struct link *link)
 {
-	if (link->ssl)
+	if (link->ssl) {
+		/* The library's own way, a callback, would have a session used but once. */
+		if (load.early && !resumable)
+			resumable = SSL_get1_session(link->ssl);
+		/* A session that ends otherwise is not resumed. */
+		SSL_set_shutdown(link->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 		SSL_free(link->ssl);
+	}
 	if (link->fd >= 0)
 		close(link->fd);
 	link->ssl = NULL;
@@ -69,6 +100,8 @@ bool link_write(struct link *link, const void *data, size_t n)
 {
 	const char *at = data;
 
+	if (link->early)
+		return write_early(link, data, n);
 	while (n) {
 		ssize_t done = link->ssl ? SSL_write(link->ssl, at, (int)n)
 					 : send(link->fd, at, n, MSG_NOSIGNAL);

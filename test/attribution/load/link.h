@@ -12,6 +12,7 @@ struct ssl_st;
 struct link {
 	int fd;
 	struct ssl_st *ssl;
+	bool early; /* the handshake waits for what is written first */
 };
 
 /* alpn: "h2" or NULL. */

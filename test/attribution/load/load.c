@@ -74,7 +74,8 @@ bool slot_next(struct slot *slot, struct ask *ask)
 		return false;
 	/* Shares of the connections' lives, not of the requests' kinds: by a turn that both kinds
 	 * share. */
-	ask->close = (slot->turn / 2 * 37 + slot->index * 13) % 100 < load.close_percent && parity;
+	ask->close = load.early ||
+		     ((slot->turn / 2 * 37 + slot->index * 13) % 100 < load.close_percent && parity);
 	ask->traceparent[0] = 0;
 	if (carries(slot->index, parity))
 		snprintf(ask->traceparent, sizeof(ask->traceparent),
@@ -118,8 +119,9 @@ static void *connection(void *number)
 
 static void choose_protocol(const char *name)
 {
-	load.tls = !strcmp(name, "https") || !strcmp(name, "h2");
+	load.tls = !strncmp(name, "https", 5) || !strcmp(name, "h2");
 	load.upgrade = !strcmp(name, "h2upgrade");
+	load.early = !strcmp(name, "https0rtt");
 	if (!strcmp(name, "h2") || !strcmp(name, "h2c") || load.upgrade)
 		run = http2_run;
 	else if (!strcmp(name, "grpc"))
@@ -177,7 +179,7 @@ static void options(int argc, char **argv)
 	if (optind >= argc || !load.slots || load.slots > SLOTS_MAX || !load.streams) {
 		fprintf(
 		    stderr,
-		    "usage: load [-p http|https|h2|h2c|h2upgrade|grpc|pg|pgx|mariadb|redis] [-c "
+		    "usage: load [-p http|https|https0rtt|h2|h2c|h2upgrade|grpc|pg|pgx|mariadb|redis] [-c "
 		    "slots] [-m "
 		    "streams] "
 		    "[-t none|half|alternate|all] [-s seconds] [-b CPU-ms] [-k close%%] [-x cost "

@@ -33,6 +33,7 @@ struct load {
 	unsigned slots, streams, close_percent;
 	enum mode mode;
 	bool tls, upgrade;
+	bool early; /* a connection of its own for each request, whose head is TLS early data */
 	bool kept; /* a statement is prepared once on each connection, by its first request */
 };
 

@@ -186,6 +186,12 @@ class Https(Nginx):
         certificate(self.dir)
 
 
+class EarlyData(Https):
+    name, shape = "nginx https, early data", "a connection a request, whose head comes before the handshake's end"
+    protocol = "https0rtt"
+    server = TLS + "ssl_protocols TLSv1.3; ssl_early_data on;"
+
+
 class H2(Https):
     name, shape, protocol, streams = "nginx h2", "event loop, TLS, 4 streams a connection", "h2", 4
     listen = "ssl http2"
@@ -196,4 +202,5 @@ class H2c(Nginx):
     listen = "http2"
 
 
-PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Perl, Https, H2, H2c]
+PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Perl, Https, EarlyData, H2,
+            H2c]

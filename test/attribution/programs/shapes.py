@@ -32,8 +32,8 @@ class OpenSsl(GnuTls):
     argv = ("shape_openssl",)
 
 
-class OpenSslMemory(OpenSsl):
-    name, shape, mode = "OpenSSL in memory", "the same; the program moves the ciphertext", ("memory",)
+def openssl(name, shape, way, **more):
+    return type("OpenSslWay", (OpenSsl,), {"name": f"OpenSSL {name}", "shape": shape, "mode": (way,), **more})
 
 
 def shape(name, what, *argv, **more):
@@ -71,7 +71,13 @@ PROGRAMS = [
             **UNSEEN.get(name, {})) for name in WRITERS),
     GnuTls,
     OpenSsl,
-    OpenSslMemory,
+    openssl("in memory", "the same; the program moves the ciphertext", "memory"),
+    openssl("by a BIO pair", "the same; the program moves the ciphertext", "pair"),
+    openssl("by a BIO of its own", "the same; the program's functions read and write within SSL_read and "
+            "SSL_write", "own"),
+    openssl("peeking", "the same; SSL_peek and the _ex calls", "peek"),
+    openssl("by dlsym", "the same; the program asks dlsym for the calls that move plaintext", "dlsym",
+            recall=0, exception="what dlsym gives of a library's own handle is not the profiler's wrapper"),
     shape("io_uring", "every read and write by io_uring", "shape_uring", recall=0,
           exception="io_uring makes no call that could be seen, so nothing is labelled"),
     shape("libnghttp2 upgrade", "a thread a connection, which begins as HTTP/1, one stream at a time",
