@@ -132,7 +132,7 @@ class Proxy(Event):
 
 class Cgi(Prefork):
     name, shape = "Apache CGI", "a process a request, by fork and exec"
-    factor, tolerance, one_load = 10, 0.5, True
+    factor, tolerance = 10, 0.5
     modules = ("alias", "cgi", "env")
     path = "/cgi/burn_cgi"
     more = "ScriptAlias /cgi/ {dir}/cgi/\nPassEnv LD_PRELOAD\n"

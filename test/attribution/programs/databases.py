@@ -16,7 +16,6 @@ class Postgres(Program):
     name, shape, protocol = "PostgreSQL", "a process a connection, comment in a simple query", "pg"
     needs = (f"{BIN}/postgres", f"{BIN}/initdb", FUNCTION)
     quit = signal.SIGINT  # fast
-    most = 64
     path = "burn"
 
     @property
@@ -79,7 +78,6 @@ class Mariadb(Program):
     name, shape, protocol = "MariaDB", "a thread a connection, comment in a query", "mariadb"
     needs = ("mariadbd", "mariadb-install-db")
     handling = "one-thread-per-connection"
-    most = 64
 
     @property
     def user(self):

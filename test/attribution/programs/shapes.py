@@ -60,8 +60,8 @@ PROGRAMS = [
           "left unlabelled (spanprof.h says them: below)"),
     shape("coroutines, said", "the same, naming each switch's request by spanprof.h",
           "shape_coroutines", "said"),
-    *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, one_load=True,
-            factor=10, tolerance=0.5)
+    *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, factor=10,
+            tolerance=0.5)
       for name, what in WAYS.items()),
     shape("outlives its connection", "answered and closed before most of the work", "shape_outlives",
           factor=3, tail=2),
