@@ -100,7 +100,8 @@ class Mariadb(Program):
                 f"--plugin-dir={self.dir}",
                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.dir}/mariadb.sock",
                 f"--init-file={self.dir}/init.sql", f"--thread-handling={self.handling}",
-                f"--max-connections={self.slots + 10}", "--innodb-flush-log-at-trx-commit=0",
+                f"--max-connections={self.slots + 10}", "--back-log=512", "--connect-timeout=60",
+                "--innodb-flush-log-at-trx-commit=0",
                 "--log-warnings=1"]  # else each look whether it listens is told, and hides that it does
 
     def listens(self, port):
