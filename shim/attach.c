@@ -336,8 +336,7 @@ uint32_t attach_check(uint32_t ticks)
 void attach_goodbye(uint32_t timeout_ms)
 {
 	struct region *r = region_get();
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000U;
-	uint64_t now;
+	uint64_t now, end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000U;
 
 	if (self_state() != SELF_READY || !r)
 		return;
