@@ -52,8 +52,7 @@ static enum unwind_step leave_signal(struct unwind_cursor *c, struct unwind_stac
 	    !unwind_stack_load(stack, context + CONTEXT_FP, &to.fp) ||
 	    !unwind_stack_load(stack, context + CONTEXT_LR, &to.lr))
 		return UNWIND_STUCK;
-	/* Above, unless the handler ran on an alternate stack. */
-	if ((to.sp <= c->sp || to.sp >= stack->high) && !unwind_stack_cross(stack, to.sp))
+	if (!unwind_stack_interrupted(stack, c->sp, to.sp, 0))
 		return UNWIND_STUCK;
 	*c = to;
 	return UNWIND_STEPPED;

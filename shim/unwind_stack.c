@@ -10,12 +10,20 @@
 
 #define WORD sizeof(uintptr_t)
 
+/* A foreign stack may lie right below the thread's own (the kernel maps top down), and is not that. */
+static uintptr_t foreign_end(const struct unwind_stack *stack, uintptr_t address)
+{
+	uintptr_t end = address + UNWIND_FOREIGN_MAX;
+
+	return address < stack->own_low && stack->own_low < end ? stack->own_low : end;
+}
+
 static void enter(struct unwind_stack *stack, uintptr_t address)
 {
 	address &= ~(uintptr_t)(WORD - 1);
 	stack->foreign = address < stack->own_low || address >= stack->own_high;
 	stack->low = address;
-	stack->high = stack->foreign ? address + UNWIND_FOREIGN_MAX : stack->own_high;
+	stack->high = stack->foreign ? foreign_end(stack, address) : stack->own_high;
 	stack->window_at = 0;
 }
 
@@ -34,6 +42,17 @@ bool unwind_stack_cross(struct unwind_stack *stack, uintptr_t address)
 		return false;
 	enter(stack, address);
 	stack->crossed = true;
+	return true;
+}
+
+bool unwind_stack_interrupted(struct unwind_stack *stack, uintptr_t frame, uintptr_t sp,
+			      uintptr_t red_zone)
+{
+	if (sp <= frame || sp >= stack->high)
+		return unwind_stack_cross(stack, sp - red_zone);
+	/* The same stack, or one that lies above it: as much of it, then, as of any. */
+	if (stack->foreign)
+		stack->high = foreign_end(stack, sp);
 	return true;
 }
 

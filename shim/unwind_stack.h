@@ -17,6 +17,10 @@ void unwind_stack_init(struct unwind_stack *stack, uintptr_t low, uintptr_t high
 /* The same for a walk that goes on at address; false: that is on the stack it is on, or it may not.
  */
 bool unwind_stack_cross(struct unwind_stack *stack, uintptr_t address);
+/* For a walk that leaves a signal's frame at sp, above it or, if the handler's stack was an alternate
+ * one, anywhere; what is below sp by a red zone still counts. False: it may not. */
+bool unwind_stack_interrupted(struct unwind_stack *stack, uintptr_t frame, uintptr_t sp,
+			      uintptr_t red_zone);
 /* Private to the next. */
 bool unwind_stack_load_window(struct unwind_stack *stack, uintptr_t address, uintptr_t *value);
 

@@ -42,8 +42,7 @@ static enum unwind_step leave_signal(struct unwind_cursor *c, struct unwind_stac
 	    !unwind_stack_load(stack, context + CONTEXT_SP, &sp) ||
 	    !unwind_stack_load(stack, context + CONTEXT_FP, &fp))
 		return UNWIND_STUCK;
-	/* Above, unless the handler ran on an alternate stack. */
-	if ((sp <= c->sp || sp >= stack->high) && !unwind_stack_cross(stack, sp - REGS_RED_ZONE))
+	if (!unwind_stack_interrupted(stack, c->sp, sp, REGS_RED_ZONE))
 		return UNWIND_STUCK;
 	return move(c, pc, sp, fp, true);
 }

@@ -154,6 +154,34 @@ static void a_signal_frame_on_one_stack_leads_to_the_other(void **state)
 	assert_true(unwind_stack_load(&s, own_low + 512 - 128, &v));
 }
 
+/* The kernel maps top down, so an alternate stack may lie right below the thread's own; as far above it
+ * as a foreign one may reach, that one goes on. */
+static void a_signal_frame_right_below_the_own_stack_leads_to_it(void **state)
+{
+	size_t size = UNWIND_FOREIGN_MAX + 4 * PAGE;
+	uint8_t *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t alternate = (uintptr_t)area + PAGE, high = (uintptr_t)area + size, v;
+	uintptr_t sp = alternate + UNWIND_FOREIGN_MAX - 64;
+	ucontext_t *uc = (ucontext_t *)(alternate + 64);
+	struct feed_row signal = {.cfa = FEED_CFA_SIGNAL, .cfa_offset = 0};
+	struct unwind_cursor c = {.pc = 1, .sp = alternate + 64};
+	struct unwind_stack s;
+
+	assert_ptr_not_equal(area, MAP_FAILED);
+	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)sp;
+	unwind_stack_init(&s, (uintptr_t)area + 2 * PAGE, high, alternate);
+	assert_true(s.foreign && s.high == (uintptr_t)area + 2 * PAGE);
+	assert_int_equal(unwind_apply(&c, &s, &signal), UNWIND_STEPPED);
+	assert_true(c.sp == sp && s.crossed && !s.foreign && s.high == high);
+	assert_true(unwind_stack_load(&s, sp - 128, &v));
+	/* What lies above may be one more foreign stack, and no smaller. */
+	c = (struct unwind_cursor){.pc = 1, .sp = alternate + 64};
+	unwind_stack_init(&s, own_low, own_high, alternate);
+	assert_int_equal(unwind_apply(&c, &s, &signal), UNWIND_STEPPED);
+	assert_true(s.foreign && unwind_stack_load(&s, high - 8, &v));
+	munmap(area, size);
+}
+
 /* Tables of one object: described from 0x100 to 0x200 and from 0x240 on, nothing between. */
 static struct {
 	uint64_t nothing; /* a snapshot is at a multiple of 8 that is not 0 */
@@ -228,6 +256,7 @@ int main(void)
 		TEST(a_walk_may_cross_to_the_own_stack_and_to_another),
 		TEST(a_frame_pointer_leads_to_another_stack_and_a_stack_pointer_does_not),
 		TEST(a_signal_frame_on_one_stack_leads_to_the_other),
+		TEST(a_signal_frame_right_below_the_own_stack_leads_to_it),
 		TEST(a_return_to_the_first_byte_of_a_function_is_the_end_of_another_stack),
 		TEST(a_null_above_is_the_end_of_another_stack_but_not_of_the_own),
 	};
