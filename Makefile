@@ -175,11 +175,12 @@ fuzz_libs_fuzz_http2 := -lnghttp2
 fuzz-targets: $(FUZZ:%=$(B)/fuzz/fuzz_%)
 .PHONY: fuzz-targets fuzz-replay fuzz-keep
 
-# Small hosts, each a hazard. They are hosts: no spanprof code, plain flags.
+# Small hosts, each a hazard. They are hosts: no spanprof code, plain flags; a few look into the region,
+# by its contract (-I.).
 $(B)/programs/%: test/programs/%.c
 	$(call say,HOST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -MMD -MF $@.d $(HOST_FLAGS) -o $@ $< -lpthread
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -Wall -MMD -MF $@.d $(HOST_FLAGS) -o $@ $< -lpthread
 $(B)/programs/split_stack: HOST_FLAGS := -fsplit-stack
 # Libraries that hosts open: the same source, each with a function of its own name and frame size; some
 # without a build-id, as many build systems still make them.

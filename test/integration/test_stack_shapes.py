@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stacks that are not one thread's one stack: deep ones, small ones, swapped ones. Hosts behave as they
-do bare, and the samples say who called whom, or that they do not know."""
+do bare, and the samples say who called whom, or that they do not know. Most of these stacks only the
+handler can walk, so their hosts begin when the tables for that are there (test/programs/tables.h)."""
 import pytest
 from hosts import assert_same, assert_sampled, build, room  # noqa: F401
 
 CUT = "[truncated stack]"
 SECONDS = 0.4
+# Of the samples: one may meet the moment at which newer tables take the place of the first ones.
+NEARLY_ALL = 0.98
 
 
 def fast(**settings):
@@ -49,14 +52,13 @@ def test_a_deep_stack_is_cut_at_the_limit_and_says_so(room, depth):  # noqa: F81
     assert_sampled(result)
     found = stacks(result, "descend" if depth != 1 else CUT)
     assert_share(found, 1, lambda stack: stack[-1] == CUT)
-    # The first ones come before the tables do: those are walked over a copy of 32 KiB.
-    assert_share(found, 0.9 if depth == 1024 else 1, lambda stack: len(stack) == (depth or 128) + 1)
+    assert_share(found, NEARLY_ALL if depth == 1024 else 1, lambda stack: len(stack) == (depth or 128) + 1)
 
 
 def test_a_stack_that_fits_is_not_called_cut(room):  # noqa: F811
     result = run(room, "deep_stack", 900, SECONDS, SPANPROF_STACK_DEPTH="1024")
     assert_sampled(result)
-    assert_share(stacks(result), 0.9, lambda stack: stack[-1] == "_start" and
+    assert_share(stacks(result), NEARLY_ALL, lambda stack: stack[-1] == "_start" and
                  stack.count("descend") == 900 and "main" in stack)
 
 
@@ -72,20 +74,20 @@ def whole_coroutine(stack):
 def test_a_coroutine_is_walked_to_its_entry(room, how):  # noqa: F811
     result = run(room, "coroutines", how, SECONDS)
     assert_sampled(result, slack=0.1)
-    assert_share(stacks(result), 0.9, whole_coroutine)
+    assert_share(stacks(result), NEARLY_ALL, whole_coroutine)
 
 
 def test_a_linked_stack_is_walked_to_the_first_one(room):  # noqa: F811
     result = run(room, "handmade_stack", "linked", SECONDS)
     assert_sampled(result)
-    assert_share(stacks(result), 0.9, lambda stack: stack.count("descend") == 21 and
+    assert_share(stacks(result), NEARLY_ALL, lambda stack: stack.count("descend") == 21 and
                  "stack_entry" in stack and "switch_linked" in stack and stack[-1] == "_start")
 
 
 def test_a_null_return_address_is_a_root(room):  # noqa: F811
     result = run(room, "handmade_stack", "root", SECONDS)
     assert_sampled(result)
-    assert_share(stacks(result), 0.9, lambda stack: stack.count("descend") == 21 and
+    assert_share(stacks(result), NEARLY_ALL, lambda stack: stack.count("descend") == 21 and
                  stack[-1] == "stack_entry")
 
 
@@ -93,7 +95,7 @@ def test_a_null_return_address_is_a_root(room):  # noqa: F811
 def test_a_stack_without_a_root_is_cut_there(room, how):  # noqa: F811
     result = run(room, "handmade_stack", how, SECONDS)
     assert_sampled(result)
-    assert_share(stacks(result), 0.9, lambda stack: stack.count("descend") == 21 and
+    assert_share(stacks(result), NEARLY_ALL, lambda stack: stack.count("descend") == 21 and
                  stack[-2:] == ("stack_entry", CUT))
 
 
@@ -101,15 +103,15 @@ def test_a_split_stack_is_walked_over_its_segments(room):  # noqa: F811
     result = run(room, "split_stack", 90, SECONDS)
     assert_sampled(result)
     found = stacks(result)
-    assert_share(found, 0.9, lambda stack: stack.count("descend") == 90 and stack[-1] == "_start")
-    assert_share(found, 0.9, lambda stack: "__morestack" in stack)
+    assert_share(found, NEARLY_ALL, lambda stack: stack.count("descend") == 90 and stack[-1] == "_start")
+    assert_share(found, NEARLY_ALL, lambda stack: "__morestack" in stack)
 
 
 def test_a_handler_on_an_alternate_stack_is_walked_to_what_it_interrupted(room):  # noqa: F811
     result = run(room, "signal_stack", SECONDS)
     assert_sampled(result)
     found = stacks(result)
-    assert_share(found, 0.9, lambda stack: "on_alternate_stack" in stack and
+    assert_share(found, NEARLY_ALL, lambda stack: "on_alternate_stack" in stack and
                  stack.count("interrupted") == 13 and CUT not in stack)
 
 
@@ -138,8 +140,8 @@ def test_samples_in_the_vdso_are_named_and_reach_the_root(room):  # noqa: F811
     result = run(room, "clock_loop", SECONDS)
     assert_sampled(result)
     found = [(s.values[0], s) for profile in result.profiles for s in profile.samples
-             if s.frames[0].mapping == "[vdso]"]
+             if s.frames[0].mapping == "[vdso]" and "host_await_tables" not in s.stack]
     assert sum(n for n, _ in found) > 50, result
     whole = [s for _, s in found if s.stack[0] == "_start" and "ask" in s.stack and
              s.frames[0].function.removeprefix("__vdso_") == "clock_gettime"]
-    assert len(whole) >= 0.9 * len(found), [s.stack for _, s in found if s not in whole]
+    assert len(whole) >= NEARLY_ALL * len(found), [s.stack for _, s in found if s not in whole]

@@ -5,7 +5,7 @@
  *
  * usage: clock_loop SECONDS
  */
-#include "host.h"
+#include "tables.h"
 
 __attribute__((noinline, noclone)) static unsigned long ask(double seconds)
 {
@@ -25,6 +25,7 @@ __attribute__((noinline, noclone)) static unsigned long ask(double seconds)
 int main(int argc, char **argv)
 {
 	HOST_CHECK(argc == 2);
+	host_await_tables();
 	host_sink = ask(atof(argv[1]));
 	host_burn(0);
 	host_say_cpu();

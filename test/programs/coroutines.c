@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "host.h"
+#include "tables.h"
 
 #define PAGE 4096
 #define STACK (16 * PAGE)
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 	pthread_t id;
 
 	HOST_CHECK(argc == 3);
+	host_await_tables();
 	each = atof(argv[2]) / (2 * TURNS);
 	make(0);
 	make(1);

@@ -5,7 +5,7 @@
  *
  * usage: deep_stack LEVELS SECONDS
  */
-#include "host.h"
+#include "tables.h"
 
 __attribute__((noinline, noclone)) static int descend(int levels, double seconds)
 {
@@ -21,6 +21,7 @@ __attribute__((noinline, noclone)) static int descend(int levels, double seconds
 int main(int argc, char **argv)
 {
 	HOST_CHECK(argc == 3);
+	host_await_tables();
 	printf("%d\n", descend(atoi(argv[1]), atof(argv[2])));
 	host_say_cpu();
 	return 0;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "host.h"
+#include "tables.h"
 
 #define PAGE 4096
 #define STACK (8 * PAGE)
@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 	uintptr_t *top;
 
 	HOST_CHECK(argc == 3);
+	host_await_tables();
 	seconds = atof(argv[2]);
 	linked = strcmp(argv[1], "linked") == 0;
 	top = (uintptr_t *)make(strcmp(argv[1], "vanishing") == 0);

@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "host.h"
+#include "tables.h"
 
 #define ALTERNATE (64 << 10)
 #define ROUNDS 10
@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 	pthread_t id;
 
 	HOST_CHECK(argc == 2);
+	host_await_tables();
 	each = atof(argv[1]) / (2 * ROUNDS);
 	HOST_CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	work(NULL);
