@@ -99,7 +99,8 @@ def exec_cost(rounds, envs, _):
         command = [bench, rounds, "/bin/true"]
         for env in group.values():
             command += ["--env", *(f"{k}={v}" for k, v in env.items())]
-        medians = dict(zip(group, (int(n) / 1e6 for n in output_of(command).split())))
+        medians = dict(zip(group, (int(line.split()[0]) / 1e6
+                                    for line in output_of(command).splitlines())))
         for name, ms in medians.items():
             more = "" if name == "bare" else f"  {ms - medians['bare']:+.3f} ms"
             say(f"  {name:10} {ms:.3f} ms{more}")
