@@ -25,9 +25,9 @@ LIBRARY = os.environ.get("SPANPROF_LIBRARY", str(ROOT / "build" / "libspanprof.s
 MODULES = pathlib.Path("/usr/share/nginx/modules")
 NEEDED = ["ndk_http_module.so", "ngx_http_lua_module.so"]
 WORKER_USER = "www-data"
-START_S = 10
-STOP_S = 10
-AGENT_GONE_S = 12  # it lingers 10 s at most; the rest is ours
+START_S = 30  # these two say that something hangs; how long it takes is the machine's affair
+STOP_S = 30
+AGENT_GONE_S = 20  # it lingers 10 s at most; the rest is ours
 POLL_S = 0.02
 
 # Each request burns in one C function and answers the CPU that it took by the thread's own clock.
@@ -323,10 +323,11 @@ class Nginx:
         os.kill(self.master, signum)
 
     def reload(self):
-        """Returns when the old workers are gone and the new ones are there."""
+        """Returns when the old workers are gone, whose title changes while they finish, and the new ones
+        are there."""
         old = set(self.workers())
         self.tell(signal.SIGHUP)
-        until(lambda: len(self.workers()) == self.workers_wanted and not old & set(self.workers()),
+        until(lambda: not any(map(alive, old)) and len(self.workers()) == self.workers_wanted,
               STOP_S, "new workers after a reload")
 
     def upgrade(self):
@@ -353,6 +354,12 @@ class Nginx:
             until(lambda: not alive(self.master), STOP_S, "the master gone")
         until(lambda: not self.processes(), STOP_S, "all nginx processes gone")
         return status
+
+    def timed_stop(self):
+        """(exit status, seconds)"""
+        begin = time.monotonic()
+        status = self.stop()
+        return status, time.monotonic() - begin
 
     def wait_agent_gone(self):
         """How long it took."""

@@ -37,34 +37,46 @@ def assert_no_lie(result, callers):
             assert caller == callers[name] or "[truncated stack]" in stack, (stack, seconds)
 
 
-def named_share(result, name, cpu):
-    return result.sampled_in(name) / cpu
-
-
 # One address, two objects
+
+
+def sampled_in_phase(result, phase, condition):
+    """CPU seconds of the host's phase, whose burner fulfils condition."""
+    return sum(seconds for stack, seconds in stacks(result) if phase in stack and condition(stack))
+
+
+def same_address(room, cycles, seconds, first, second, *how):  # noqa: F811
+    result = room.profiled("same_address", cycles, *seconds, first, second, *how, env=FAST)
+    assert (result.returncode, result.stdout) == (0, "moved 0 times"), result
+    assert_sampled(result)
+    assert_no_lie(result, {first: "call_first", second: "call_second"})
+    return result
 
 
 @pytest.mark.parametrize("seconds", [(0.004, 0.002), (0.15, 0.1)], ids=["short", "long"])
 @pytest.mark.parametrize("files", [[], ["unlink"]], ids=["files", "deleted"])
 def test_what_came_to_lie_at_an_address_never_names_what_went(room, seconds, files):  # noqa: F811
-    cycles = round(1.2 / sum(seconds))
-    result = room.profiled("same_address", cycles, *seconds, "burn_0", "burn_1", *files, env=FAST)
-    assert (result.returncode, result.stdout) == (0, "moved 0 times"), result
-    assert_sampled(result)
-    assert_no_lie(result, {"burn_0": "call_first", "burn_1": "call_second"})
+    result = same_address(room, round(1.2 / sum(seconds)), seconds, "burn_0", "burn_1", *files)
+    missing = {"run_unseen": 0, "run_seen": 0}
     for name, figure in (("burn_0", "first"), ("burn_1", "second")):
-        # Deleted at once and closed before anybody looked, only the first few have no name.
-        assert result.sampled_in(name) == pytest.approx(result.figure(figure), rel=0.2, abs=0.08)
+        for phase, figure in (("run_unseen", figure), ("run_seen", figure + "_seen")):
+            used, named = result.figure(figure), sampled_in_phase(result, phase, lambda s: name in s)
+            print(f"{phase}: {named:.3f} of {used:.3f} s are named {name}")
+            missing[phase] += used - named
+            # The kernel's ticks are as long as these turns, and may fall into the ones or the others.
+            assert named <= used * 1.2 + 0.08
+            # Deleted at once and closed before anybody looked, it has no name.
+            assert named >= used * 0.8 - 0.08 or (files and phase == "run_unseen")
+    assert abs(missing["run_seen"]) < 0.08, missing
 
 
 def test_an_object_without_a_build_id_is_nobodys_rather_than_anothers(room):  # noqa: F811
-    result = room.profiled("same_address", 150, 0.004, 0.004, "burn_anonymous", "burn_3", env=FAST)
-    assert (result.returncode, result.stdout) == (0, "moved 0 times"), result
-    assert_sampled(result)
-    assert_no_lie(result, {"burn_anonymous": "call_first", "burn_3": "call_second"})
-    assert named_share(result, "burn_3", result.figure("second")) == pytest.approx(1, abs=0.2)
+    result = same_address(room, 75, (0.004, 0.004), "burn_anonymous", "burn_3")
+    first, second = (result.figure(f) + result.figure(f + "_seen") for f in ("first", "second"))
+    phases = [(stack, s) for stack, s in stacks(result) if {"run_unseen", "run_seen"} & set(stack)]
+    assert sum(s for stack, s in phases if "burn_3" in stack) == pytest.approx(second, rel=0.2)
     unknown = sum(s for stack, s in stacks(result) if stack[-1] in ("[unknown]", "burn_anonymous"))
-    assert unknown == pytest.approx(result.figure("first"), rel=0.2)
+    assert unknown == pytest.approx(first, rel=0.2)
 
 
 # Stress

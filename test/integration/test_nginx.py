@@ -392,6 +392,12 @@ def small_load(nginx):
             thread.join()
 
 
+def check_stop(as_bare, stop):
+    """It waited for nobody: what it takes, a bare one takes on this machine now, which may be slow."""
+    assert as_bare[0] == stop[0] == 0
+    assert stop[1] < 2 + 3 * as_bare[1]
+
+
 STARTS = {"bare": lambda tmp_path: bare(),
           "launched": lambda tmp_path: launched(service("life"), output=tmp_path),
           "preloaded": lambda tmp_path: preloaded(service("life.preloaded"), server=NOWHERE)}
@@ -400,15 +406,15 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.mark.parametrize("start", STARTS)
 def test_reloads_and_stops_are_as_without(start, tmp_path):
-    with nginxhost.run(STARTS[start](tmp_path)) as nginx:
+    with nginxhost.run(bare()) as other, nginxhost.run(STARTS[start](tmp_path)) as nginx:
         with small_load(nginx) as wrong:
             for _ in range(3):
                 nginx.reload()
                 assert sorted(nginxhost.children(nginx.master)) == sorted(nginx.workers())
         assert not wrong
-        begin = time.monotonic()
-        assert nginx.stop() == 0
-        assert time.monotonic() - begin < 2
+        as_bare, stop = other.timed_stop(), nginx.timed_stop()
+        print("stops", as_bare, stop)
+        check_stop(as_bare, stop)
         assert not nginx.complaints()
 
 
@@ -530,30 +536,30 @@ def test_a_server_that_recovers_gets_everything(ingest_stub, tmp_path):
 def test_a_server_that_hangs_is_not_noticed_by_clients(ingest_stub, tmp_path):
     path, env = agent_log(tmp_path)
 
-    def serve(start):
-        with nginxhost.run(start) as nginx:
-            nginx.burn("md5", 300, HEAVY)
-            time.sleep(1.2 if start.service else 0)  # an upload is under way
-            waits = []
-            for _ in range(150):
-                begin = time.monotonic()
-                nginx.burn("md5", 2, HEAVY)
-                waits.append(time.monotonic() - begin)
-            begin = time.monotonic()
-            status = nginx.stop()
-            return sorted(waits), status, time.monotonic() - begin, nginx.complaints()
-
     ingest_stub.hang()
-    as_bare = serve(bare())
-    profiled = serve(launched(service("hangs"), server=ingest_stub.url, **env))
-    assert any(p == "/ingest" for _, p in ingest_stub.requests)
-    for waits, status, took, complaints in (as_bare, profiled):
-        print(f"median {waits[75] * 1e3:.2f} ms, worst {waits[-1] * 1e3:.2f} ms, stop {took:.2f} s")
-        assert (status, complaints) == (0, [])
-        assert took < 2
+    start = launched(service("hangs"), server=ingest_stub.url, **env)
+    with nginxhost.run(bare()) as other, nginxhost.run(start) as nginx:
+        nginx.burn("md5", 300, HEAVY)
+        other.burn("md5", 300, HEAVY)
+        nginxhost.until(lambda: any(p == "/ingest" for _, p in ingest_stub.requests), SETTLE_S,
+                        "an upload under way")
+        waits = {other: [], nginx: []}
+        for _ in range(150):
+            # In turn, so that the machine's moods meet both.
+            for which, taken in waits.items():
+                begin = time.monotonic()
+                which.burn("md5", 2, HEAVY)
+                taken.append(time.monotonic() - begin)
+        as_bare, profiled = (sorted(taken) for taken in waits.values())
+        stops = other.timed_stop(), nginx.timed_stop()
+        complaints = other.complaints(), nginx.complaints()
+    for taken, (_, stop) in zip((as_bare, profiled), stops):
+        print(f"median {taken[75] * 1e3:.2f} ms, worst {taken[-1] * 1e3:.2f} ms, stop {stop:.2f} s")
+    check_stop(*stops)
+    assert complaints == ([], [])
     # No request can have waited for the server, which never answers; noise of a machine aside.
-    assert profiled[0][75] < 1.5 * as_bare[0][75] + 0.002
-    assert profiled[0][-1] < 0.5
+    assert profiled[75] < 1.5 * as_bare[75] + 0.002
+    assert profiled[-1] < 0.5 + 3 * as_bare[-1]
 
 
 def test_a_server_that_is_down_is_said_once(tmp_path):

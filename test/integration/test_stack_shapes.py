@@ -140,7 +140,7 @@ def test_samples_in_the_vdso_are_named_and_reach_the_root(room):  # noqa: F811
     result = run(room, "clock_loop", SECONDS)
     assert_sampled(result)
     found = [(s.values[0], s) for profile in result.profiles for s in profile.samples
-             if s.frames[0].mapping == "[vdso]" and "host_await_tables" not in s.stack]
+             if s.frames[0].mapping == "[vdso]" and "tables_await" not in s.stack]
     assert sum(n for n, _ in found) > 50, result
     whole = [s for _, s in found if s.stack[0] == "_start" and "ask" in s.stack and
              s.frames[0].function.removeprefix("__vdso_") == "clock_gettime"]

@@ -25,7 +25,7 @@ __attribute__((noinline, noclone)) static unsigned long ask(double seconds)
 int main(int argc, char **argv)
 {
 	HOST_CHECK(argc == 2);
-	host_await_tables();
+	tables_await(host_burn, NULL, NULL);
 	host_sink = ask(atof(argv[1]));
 	host_burn(0);
 	host_say_cpu();

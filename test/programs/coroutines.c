@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	pthread_t id;
 
 	HOST_CHECK(argc == 3);
-	host_await_tables();
+	tables_await(host_burn, NULL, NULL);
 	each = atof(argv[2]) / (2 * TURNS);
 	make(0);
 	make(1);

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	uintptr_t *top;
 
 	HOST_CHECK(argc == 3);
-	host_await_tables();
+	tables_await(host_burn, NULL, NULL);
 	seconds = atof(argv[2]);
 	linked = strcmp(argv[1], "linked") == 0;
 	top = (uintptr_t *)make(strcmp(argv[1], "vanishing") == 0);

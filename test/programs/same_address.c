@@ -2,7 +2,8 @@
 /*
  * Two libraries, opened in turns, that come to lie at one address: one's function has a small frame and
  * the other's a large one. Each is called by a function of its own, so that a stack with the one's
- * caller and the other's name is a lie.
+ * caller and the other's name is a lie. In run_unseen nobody may have looked at either; then each stays
+ * until the agent has; in run_seen it knows both.
  *
  * usage: same_address CYCLES SECONDS-IN-FIRST SECONDS-IN-SECOND FIRST SECOND [unlink]
  * (libraries beside the program; with unlink they are copies, deleted as soon as they are open)
@@ -12,20 +13,28 @@
 #include <fcntl.h>
 #include <libgen.h>
 
-#include "host.h"
+#include "tables.h"
 
 typedef double burner(double seconds);
 
-static double used[2];
+static struct {
+	const char *name;
+	char path[4096];
+	double seconds; /* in each turn */
+	double used[3]; /* by phase */
+} libraries[2];
+static enum { UNSEEN, AWAITING, SEEN } phase;
+static int unlinked, turns, moved;
+static void *last; /* where the function was in the turn before */
 
 __attribute__((noinline, noclone)) static void call_first(burner *burn, double seconds)
 {
-	used[0] += burn(seconds);
+	libraries[0].used[phase] += burn(seconds);
 }
 
 __attribute__((noinline, noclone)) static void call_second(burner *burn, double seconds)
 {
-	used[1] += burn(seconds);
+	libraries[1].used[phase] += burn(seconds);
 }
 
 static void copy(const char *from, const char *to)
@@ -39,13 +48,14 @@ static void copy(const char *from, const char *to)
 	close(out);
 }
 
-static void *open_library(const char *path, int turn, int unlinked)
+static void *open_library(int which)
 {
+	const char *path = libraries[which].path;
 	char own[64];
 	void *library;
 
 	if (unlinked) {
-		snprintf(own, sizeof(own), "./copy-%d.so", turn);
+		snprintf(own, sizeof(own), "./copy-%d.so", turns);
 		copy(path, own);
 		path = own;
 	}
@@ -56,29 +66,68 @@ static void *open_library(const char *path, int turn, int unlinked)
 	return library;
 }
 
+static void call(int which, double seconds)
+{
+	(which ? call_second : call_first)((burner *)last, seconds);
+}
+
+static void call_a_while(void *which)
+{
+	call(*(int *)which, 0.002);
+}
+
+static void turn(int which)
+{
+	void *library = open_library(which), *burn = dlsym(library, libraries[which].name);
+
+	HOST_CHECK(burn);
+	moved += last && burn != last;
+	last = burn;
+	turns++;
+	if (phase == AWAITING)
+		tables_await(burn, call_a_while, &which);
+	else
+		call(which, libraries[which].seconds);
+	HOST_CHECK(dlclose(library) == 0);
+}
+
+static void run(int cycles)
+{
+	for (int i = 0; i < 2 * cycles; i++)
+		turn(i % 2);
+}
+
+__attribute__((noinline, noclone)) static void run_unseen(int cycles)
+{
+	run(cycles);
+	phase = AWAITING;
+}
+
+__attribute__((noinline, noclone)) static void run_seen(int cycles)
+{
+	phase = SEEN;
+	run(cycles);
+	phase = UNSEEN;
+}
+
 int main(int argc, char **argv)
 {
-	int cycles = atoi(argv[1]), moved = 0;
-	char path[2][4096], name[64], *directory = dirname(strdup(argv[0]));
-	void *last = NULL;
+	char *directory = dirname(strdup(argv[0]));
 
-	for (int i = 0; i < 2; i++)
-		snprintf(path[i], sizeof(path[i]), "%s/lib%s.so", directory, argv[4 + i]);
-	for (int turn = 0; turn < 2 * cycles; turn++) {
-		int which = turn % 2;
-		void *library = open_library(path[which], turn, argc > 6);
-		burner *burn;
-
-		snprintf(name, sizeof(name), "%s", argv[4 + which]);
-		*(void **)&burn = dlsym(library, name);
-		HOST_CHECK(burn);
-		moved += last && (void *)burn != last;
-		last = (void *)burn;
-		(which ? call_second : call_first)(burn, atof(argv[2 + which]));
-		HOST_CHECK(dlclose(library) == 0);
+	unlinked = argc > 6;
+	for (int i = 0; i < 2; i++) {
+		libraries[i].name = argv[4 + i];
+		libraries[i].seconds = atof(argv[2 + i]);
+		snprintf(libraries[i].path, sizeof(libraries[i].path), "%s/lib%s.so", directory,
+			 argv[4 + i]);
 	}
+	run_unseen(atoi(argv[1]));
+	run(1);
+	run_seen(atoi(argv[1]));
 	printf("moved %d times\n", moved);
-	printf("figure first %.4f\nfigure second %.4f\n", used[0], used[1]);
+	for (int i = 0; i < 2; i++)
+		printf("figure %s %.4f\nfigure %s_seen %.4f\n", i ? "second" : "first",
+		       libraries[i].used[UNSEEN], i ? "second" : "first", libraries[i].used[SEEN]);
 	host_say_cpu();
 	return 0;
 }

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	pthread_t id;
 
 	HOST_CHECK(argc == 2);
-	host_await_tables();
+	tables_await(host_burn, NULL, NULL);
 	each = atof(argv[1]) / (2 * ROUNDS);
 	HOST_CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	work(NULL);

@@ -22,7 +22,7 @@ __attribute__((noinline, noclone)) static int descend(int levels, double seconds
 int main(int argc, char **argv)
 {
 	HOST_CHECK(argc == 3);
-	host_await_tables();
+	tables_await(host_burn, NULL, NULL);
 	printf("%d\n", descend(atoi(argv[1]), atof(argv[2])));
 	host_say_cpu();
 	return 0;
