@@ -21,8 +21,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AGENT = "spanprof-agent"
 NOBODY = 65534
-RUN_SECONDS = 60  # the longest a run may take
-SETTLE_SECONDS = 20  # the longest an agent may take to deliver and go when told to
+# How long these take is up to the machine; who takes longer than this hangs.
+RUN_SECONDS = 180  # a run
+SETTLE_SECONDS = 60  # an agent that was told to go, to deliver and go
 TICK = 0.004  # the kernel's own grain: CPU timers fire at its ticks
 OURS = ("SPANPROF_", "PYROSCOPE_", "OTEL_", "LD_PRELOAD")
 

@@ -10,10 +10,10 @@ import subprocess
 import time
 
 import pytest
-from hosts import build, room  # noqa: F401
+from hosts import build, room, wait_until  # noqa: F401
 
 RATE = {"SPANPROF_SAMPLE_RATE": "250"}
-SECONDS = 3
+SECONDS = 3  # of CPU time
 
 SCRIPT = """
 function jitFib(n) { return n < 2 ? n : jitFib(n - 1) + jitFib(n - 2); }
@@ -23,10 +23,14 @@ function jitSort(n) {
   a.sort((x, y) => x - y);
   return a[3];
 }
+function cpuSeconds() {
+  const used = process.cpuUsage();
+  return (used.user + used.system) / 1e6;
+}
 function jitMain(seconds) {
-  const end = Date.now() + 1000 * seconds;
+  const end = cpuSeconds() + seconds;
   let x = 0;
-  while (Date.now() < end) x += jitFib(20) + jitSort(2000);
+  while (cpuSeconds() < end) x += jitFib(20) + jitSort(2000);
   return x;
 }
 """
@@ -39,13 +43,21 @@ else for (let i = 0; i < 2; i++) console.log('pid ' + fork(__filename, ['child']
 # V8 hands over a dump in pieces of 2 MiB; this fills one.
 FILLER = "for (let i = 0; i < 3000; i++) new Function('x', 'return x + ' + i + ';'.repeat(9))(i);\n"
 
+# With a file's name: says that it runs, and when the file is there, goes on for longer than until then.
 JAVA = f"""
+import java.lang.management.ManagementFactory;
+import java.nio.file.*;
 public class Spin {{
   static int jitFib(int n) {{ return n < 2 ? n : jitFib(n - 1) + jitFib(n - 2); }}
+  static double cpu() {{ return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() / 1e9; }}
   public static void main(String[] args) throws Exception {{
-    long end = System.currentTimeMillis() + {2 * SECONDS * 1000};
-    int x = 0;
-    while (System.currentTimeMillis() < end) x += jitFib(20);
+    int x = jitFib(20);
+    if (args.length > 0) {{
+      Files.createFile(Path.of("running"));
+      while (!Files.exists(Path.of(args[0]))) x += jitFib(20);
+    }}
+    double end = 2 * cpu() + {SECONDS};
+    while (cpu() < end) x += jitFib(20);
     System.out.println("done");
   }}
 }}
@@ -60,9 +72,9 @@ def py_inner(n):
         x = (x * 1664525 + i) & 0xffffffff
     return x
 def py_outer(end):
-    while time.time() < end:
+    while time.process_time() < end:
         py_inner(1000)
-py_outer(time.time() + {SECONDS})
+py_outer(time.process_time() + {SECONDS})
 """
 
 
@@ -181,10 +193,11 @@ def test_a_jitdump_is_found_in_the_map_and_read(room):  # noqa: F811
 def test_a_jvm_that_was_asked_for_a_perf_map_is_named_from_then_on(room):  # noqa: F811
     (room.dir / "Spin.java").write_text(JAVA)
     subprocess.run(["javac", "Spin.java"], cwd=room.dir, check=True, capture_output=True)
-    process = start(room, "java", "-XX:+PreserveFramePointer", "-cp", str(room.dir), "Spin")
-    time.sleep(SECONDS / 2)
+    process = start(room, "java", "-XX:+PreserveFramePointer", "-cp", str(room.dir), "Spin", "asked")
+    wait_until((room.dir / "running").exists, 30, "the JVM up")
     asked = subprocess.run(["jcmd", str(process.pid), "Compiler.perfmap"], capture_output=True,
                            text=True)
+    (room.dir / "asked").touch()
     result = finish(room, process)
     if asked.returncode != 0:
         pytest.skip(f"no Compiler.perfmap: {asked.stdout}")

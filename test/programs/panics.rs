@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// panics SECONDS: until it has used so much CPU time or three times as much has gone by: what Rust programs' stacks are made of: panics that are caught, with destructors on
+// panics SECONDS: until it has used so much CPU time or twelve times as much has gone by: what Rust programs' stacks are made of: panics that are caught, with destructors on
 // the way, iterators, closures, sorting, hash maps, trait objects, threads. Prints how many panics were
 // caught.
 use std::collections::{BTreeMap, HashMap};
@@ -95,7 +95,7 @@ fn work(seconds: f64, end: Instant, mut seed: u64) -> u64 {
 
 fn main() {
     let seconds: f64 = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(1.0);
-    let end = Instant::now() + Duration::from_secs_f64(3.0 * seconds);
+    let end = Instant::now() + Duration::from_secs_f64(12.0 * seconds);
     panic::set_hook(Box::new(|_| ()));
     let other = std::thread::spawn(move || work(seconds, end, 3));
     let here = work(seconds, end, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// stacks.js SECONDS: until it has used so much CPU time, or three times as much has gone by: what node's
+// stacks.js SECONDS: until it has used so much CPU time, or twelve times as much has gone by: what node's
 // stacks are made of: the interpreter, baseline and optimised code,
 // built-ins that call back, generators, promises, exceptions, regular expressions, native libraries.
 // The main thread and a worker.
@@ -40,4 +40,4 @@ async function work(seconds, end) {
 
 const seconds = isMainThread ? Number(process.argv[2]) : workerData;
 if (isMainThread) new Worker(__filename, { workerData: seconds });
-work(seconds, Date.now() + 3000 * seconds);
+work(seconds, Date.now() + 12000 * seconds);

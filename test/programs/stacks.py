@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stacks.py SECONDS: until it has used so much CPU time, or three times as much has gone by: what Python programs' stacks are made of: the interpreter in itself, calls from C
+"""stacks.py SECONDS: until it has used so much CPU time, or twelve times as much has gone by: what Python programs' stacks are made of: the interpreter in itself, calls from C
 back into it, generators, exceptions, and the libraries that extensions bring. Two processes."""
 import hashlib
 import json
@@ -73,7 +73,7 @@ def work():
 
 def main():
     seconds = float(sys.argv[1])
-    end = time.monotonic() + 3 * seconds
+    end = time.monotonic() + 12 * seconds
     child = os.fork()
     while time.process_time() < seconds / 2 and time.monotonic() < end:
         work()
