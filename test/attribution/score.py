@@ -15,8 +15,8 @@ class Load:
     slots: int = 16
     mode: str = "half"
     close: int = 0  # per cent of the requests that end their connection
-    seconds: float = 10
-    cpu_ms: int = 2600
+    seconds: float = 60  # at most; a machine that is busy otherwise takes so long
+    cpu_ms: int = 2600   # of work
 
     def __str__(self):
         return f"{self.slots} {self.mode}" + (f" close {self.close}%" if self.close else "")

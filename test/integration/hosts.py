@@ -168,9 +168,7 @@ class Room:
 
     def profiled(self, name, *args, **how):
         result = self.run(name, *args, **how)
-        ended = time.monotonic()
         self.settle()
-        result.settled = time.monotonic() - ended
         return self.collect(result)
 
     # Ending

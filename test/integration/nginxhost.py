@@ -175,7 +175,8 @@ def children(pid):
 
 
 def cpu_ns(pid):
-    return int((read(f"/proc/{pid}/schedstat").split() or [0])[0])
+    """Of one thread, by its number, a process's first one, or by its directory in /proc."""
+    return int((read(pathlib.Path("/proc") / str(pid) / "schedstat").split() or [0])[0])
 
 
 def agents(service):

@@ -3,13 +3,14 @@
 must be in the profiles, or one line must say why not."""
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
 import time
 
 import pytest
-from hosts import (NOBODY, Room, assert_inert, assert_same, assert_sampled, build, room,  # noqa: F401
+from hosts import (NOBODY, RUN_SECONDS, Room, assert_inert, assert_same, assert_sampled, build, room,  # noqa: F401
                    send, wait_until)
 
 AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
@@ -34,7 +35,7 @@ def orphaned(request, build):  # noqa: F811
     try:
         started = time.monotonic()
         process = lonely.start("part_time", TAKE_OVER_SECONDS)
-        wait_until(lonely.agents, 10, "an agent")
+        wait_until(lonely.agents, 30, "an agent")
         time.sleep(1)
         (agent,) = lonely.agents()
         os.kill(agent, signal.SIGKILL)
@@ -158,7 +159,6 @@ def test_a_host_without_children_sees_none(room, how):  # noqa: F811
 def test_a_pipe_does_not_wait_for_the_agent_which_goes_by_itself(room):  # noqa: F811
     result = room.run("burn", "0.3")
     assert room.agents()
-    assert result.seconds < float(result.stdout) + 2
     room.settle(tell=False)
     assert_sampled(room.collect(result), cpu=float(result.stdout))
 
@@ -205,7 +205,7 @@ def test_a_daemon_is_sampled(room, attached):  # noqa: F811
     bare = room.bare("daemonize", room.dir / "bare", *attached)
     profiled = room.profiled("daemonize", said, *attached)
     assert_same(bare, profiled)
-    wait_until(said.exists, 1, "the daemon's word")
+    wait_until(said.exists, RUN_SECONDS, "the daemon's word")
     cpu = float(said.read_text().split()[2])
     assert profiled.log == ""
     assert profiled.sampled_in("daemon_work") == pytest.approx(cpu, rel=0.15)
@@ -224,11 +224,12 @@ def test_the_last_samples_of_a_killed_host_are_there(room):  # noqa: F811
 @needs_root
 @pytest.mark.parametrize("how", ["wrapper", "syscall"])
 def test_it_attaches_before_a_pid_namespace_is_unshared(room, how):  # noqa: F811
-    _, profiled = both(room, "unshared_pids", how)
-    assert_sampled(profiled)
+    _, profiled = both(room, "unshared_pids", how, env={"SPANPROF_LOG_LEVEL": "debug"})
+    assert_sampled(profiled, log=profiled.log)
     # The child is number 1 where it lives; the agent must neither lose it nor watch the real one.
     assert profiled.sampled_in("child_work") == pytest.approx(0.3, abs=0.06)
-    assert profiled.settled < 2
+    assert len(re.findall("process .* is a client", profiled.log)) == 2, profiled
+    assert len(re.findall("process .* is gone", profiled.log)) == 2, profiled
 
 
 @needs_root
@@ -386,7 +387,7 @@ def test_a_line_to_a_pipe_that_nobody_reads_does_not_kill(room):  # noqa: F811
 def test_an_agent_that_is_told_to_go_at_its_start_still_delivers(room):  # noqa: F811
     started = time.monotonic()
     process = room.start("burn", 0.3)
-    while not (agents := room.agents()) and time.monotonic() < started + 10:
+    while not (agents := room.agents()) and time.monotonic() < started + 30:
         pass
     send(agents[0], signal.SIGTERM)
     result = room.finish(process, started)
@@ -397,13 +398,14 @@ def test_an_agent_that_is_told_to_go_at_its_start_still_delivers(room):  # noqa:
 def test_an_agent_that_is_told_to_go_is_replaced(room):  # noqa: F811
     started = time.monotonic()
     process = room.start("part_time", 9)
-    wait_until(room.agents, 10, "an agent")
+    wait_until(room.agents, 30, "an agent")
     time.sleep(1)
     (first,) = room.agents()
     send(first, signal.SIGTERM)
-    wait_until(lambda: first not in room.agents(), 5, "the first agent's end")
+    wait_until(lambda: first not in room.agents(), 10, "the first agent's end")
     assert room.files()
-    wait_until(room.agents, 3, "another agent")
+    wait_until(lambda: room.agents() or process.poll() is not None, 10, "another agent")
+    assert process.poll() is None
     result = room.finish(process, started)
     room.settle()
     room.collect(result)
@@ -430,7 +432,7 @@ def test_an_agent_that_is_killed_is_replaced(orphaned):
 def test_nothing_outlives_a_room(build):  # noqa: F811
     made = Room(build)
     process = made.start("burn", "100")
-    wait_until(made.agents, 10, "an agent")
+    wait_until(made.agents, 30, "an agent")
     made.close()
     assert process.wait(10) == -signal.SIGKILL
     assert not made.processes()
@@ -439,10 +441,9 @@ def test_nothing_outlives_a_room(build):  # noqa: F811
 
 def test_a_command_substitution_does_not_wait(room):  # noqa: F811
     host = room.build.program("burn")
-    started = time.monotonic()
     command = f'said=$(LD_PRELOAD={room.build.library} "{host}" 0.3); echo "$said"'
-    out = subprocess.run(["sh", "-c", command], env=room.environment(LD_PRELOAD=None),
-                         stdout=subprocess.PIPE, text=True, timeout=30, check=True).stdout
-    assert time.monotonic() - started < float(out) + 2
+    subprocess.run(["sh", "-c", command], env=room.environment(LD_PRELOAD=None),
+                   stdout=subprocess.PIPE, text=True, timeout=RUN_SECONDS, check=True)
+    # It lives on for a few seconds; had the shell waited for it, it would not.
     assert room.agents()
     room.settle()

@@ -429,9 +429,9 @@ CHAIN = """
 function leaf(x) { return (x * 31 + 7) | 0; }
 function middle(x) { return leaf(x) + leaf(x + 1) | 0; }
 function upper(x) { let s = 0; for (let i = 0; i < 1000; i++) s = (s + middle(i ^ x)) | 0; return s; }
-const end = Date.now() + 1000 * %d;
+function used() { const cpu = process.cpuUsage(); return (cpu.user + cpu.system) / 1e6; }
 let sum = 0;
-while (Date.now() < end) sum += upper(sum & 255);
+while (used() < %d) for (let i = 0; i < 1000; i++) sum += upper(sum & 255);
 """
 
 
