@@ -118,16 +118,22 @@ class Program:
         except hosts.HostError as error:
             raise hosts.HostError(f"{error}: {self.said()}") from None
 
+    def alive(self):
+        """All of its processes, those that it started itself included."""
+        sessions = {b"%d" % process.pid for process in self.processes}
+        return [pid for pid, stat in ((pid, nginxhost.stat(pid)) for pid in nginxhost.processes())
+                if sessions & set(stat[3:4]) and stat[0] not in (b"Z", b"X")]
+
     def used_ns(self):
         """CPU time of its processes; None while a thread of them runs or waits for a processor."""
-        sessions, used = {b"%d" % process.pid for process in self.processes}, 0
-        for pid in nginxhost.processes():
-            if not sessions & set(nginxhost.stat(pid)[3:4]):
-                continue
-            for thread in pathlib.Path(f"/proc/{pid}/task").glob("*"):
-                if nginxhost.read(thread / "stat").rpartition(b")")[2].split()[:1] == [b"R"]:
-                    return None
-                used += nginxhost.cpu_ns(thread)
+        used = 0
+        for pid in self.alive():
+            with contextlib.suppress(OSError):
+                for thread in os.listdir(f"/proc/{pid}/task"):
+                    directory = f"/proc/{pid}/task/{thread}"
+                    if nginxhost.read(directory + "/stat").rpartition(b")")[2].split()[:1] == [b"R"]:
+                        return None
+                    used += nginxhost.cpu_ns(directory)
         return used
 
     def rest(self):
@@ -142,15 +148,13 @@ class Program:
 
     def stop(self):
         """In good order, else not; the last started first."""
-        sessions = {b"%d" % process.pid for process in self.processes}
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(self.quit)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_S)
         for _ in range(100):
-            left = [pid for pid in nginxhost.processes()
-                    if nginxhost.alive(pid) and nginxhost.stat(pid)[3] in sessions]
+            left = self.alive()
             if not left:
                 break
             for pid in left:
