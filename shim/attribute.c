@@ -113,6 +113,7 @@ static void take_up(struct thread *t, const struct feed_context *request, uint64
 void attribute_read(struct thread *t, const struct feed_context *request)
 {
 	t->attribution.read |= !t->attribution.step;
+	t->attribution.heard = t->attribution.step ? 0 : request->request;
 	t->attribution.reader = true;
 	if (attribute_same(&t->attribution.request, request))
 		t->attribution.guess = 0;
@@ -133,6 +134,7 @@ static void suspect(struct thread *t, uint64_t guess)
 
 void attribute_answered(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
+	t->attribution.heard = 0;
 	take_up(t, request, guess);
 	suspect(t, guess);
 }
@@ -142,6 +144,7 @@ void attribute_read_unknown(struct thread *t)
 	struct attribute_owner owner = attribute_inherited(t);
 
 	t->attribution.read |= !t->attribution.step;
+	t->attribution.heard = 0;
 	if (t->attribution.mode == ATTRIBUTION_LOST || t->attribution.mode == ATTRIBUTION_SAID)
 		return;
 	if (t->attribution.mode == ATTRIBUTION_SOLE)
@@ -262,6 +265,7 @@ void attribute_wait(struct thread *t, bool blocks)
 	t->attribution.began[1] = t->attribution.began[0];
 	t->attribution.began[0] = live_newest();
 	t->attribution.called = t->attribution.several = t->attribution.read = false;
+	t->attribution.heard = 0;
 	t->attribution.blocked = blocks;
 	trial_settle(t);
 	park(t);
@@ -281,6 +285,7 @@ void attribute_woken(struct thread *t)
 	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
 		return;
 	t->attribution.called = true;
+	t->attribution.heard = 0;
 	park(t);
 }
 

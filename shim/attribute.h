@@ -64,6 +64,7 @@ struct attribution {
 	uint32_t alone; /* HANDED: what live_alone() said when it was handed over */
 	bool blocked;	/* the last wait might have lasted: nothing was ready to go on */
 	bool read;	/* since then bytes of a client came, outside tasks */
+	uint32_t heard; /* the request of the last of those, until a step; 0: none */
 	uint64_t guess; /* ACTIVE: .request is no more than a guess, of that trial; 0: it is not */
 	uint64_t told[ATTRIBUTION_TRIALS]; /* whose ends were told under which trial; 0: none */
 	uint32_t turn;	/* counts waits */
@@ -186,5 +187,7 @@ void attribute_leave(struct thread *thread);
  * then; ended: it was the last. False: not so, since it is in another or in a context of the program's. */
 bool attribute_step(struct thread *thread, const struct attribution_task *task);
 void attribute_stepped(struct thread *thread, struct attribution_task *task, bool ended);
+/* What the thread has just read or done has some task go on, which waits for its turn. */
+void attribute_scheduled(struct thread *thread);
 
 #endif

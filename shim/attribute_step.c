@@ -71,14 +71,24 @@ static void tell_all(struct thread *t, const struct attribute_owner *owner)
 }
 
 /*
- * What it hangs on that the first step of a group, before which the request began, was for that: then it came
- * in the next turn, at once, and before anything that only this turn brought.
+ * A client's read that finds nobody waiting for it is stored and has no task go on: its task is still at
+ * something else, and will come upon it there. The first read behind which a task is scheduled need not be
+ * the reason, since timers follow the reads; but of many no more than one passes for it so.
+ */
+void attribute_scheduled(struct thread *t)
+{
+	live_wake(t->attribution.heard);
+}
+
+/*
+ * What it hangs on that the first step of a group, before which the request began, was for that: then its head
+ * had a task go on, and the step came in the next turn, at once, and before anything that only this turn brought.
  */
 static uint64_t woken(const struct attribution *a, unsigned group, uint32_t request)
 {
 	if (is_after(request, a->steps.each[group].oldest))
 		return TRIAL_NEVER;
-	if (!is_after(request, a->steps.each[group].since) ||
+	if (!live_woke(request) || !is_after(request, a->steps.each[group].since) ||
 	    is_after(request, a->steps.each[group].until) || a->steps.each[group].late) {
 		trial_fail(TRIAL_TAIL, TAIL_DOUBT);
 		return TRIAL_NEVER;
@@ -133,6 +143,7 @@ bool attribute_step(struct thread *t, const struct attribution_task *task)
 	else if (!request.flags && !task->steps.count && live_sole(t->tid, &request))
 		mode = ATTRIBUTION_SOLE;
 	a->step = true;
+	a->heard = 0;
 	a->mixed = task->mixed;
 	a->steps = task->steps;
 	attribute_turn(t, &owner, mode, &request);

@@ -14,7 +14,7 @@
 struct slot {
 	_Atomic uint32_t request; /* 0: free. Writer: release; whoever ends it: compare-exchange */
 	_Atomic int32_t reader;
-	_Atomic uint32_t turn, named;
+	_Atomic uint32_t turn, named, woke;
 	_Atomic uint32_t twin; /* another unfinished request had the same trace */
 	struct feed_context context;
 };
@@ -125,6 +125,7 @@ void live_begin(const struct feed_context *request, int32_t tid, uint32_t turn)
 	atomic_store_explicit(&s->reader, tid, memory_order_relaxed);
 	atomic_store_explicit(&s->turn, turn, memory_order_relaxed);
 	atomic_store_explicit(&s->named, turn - 1, memory_order_relaxed);
+	atomic_store_explicit(&s->woke, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->twin, 0, memory_order_relaxed);
 	s->context = *request;
 	atomic_fetch_add_explicit(&total, 1, memory_order_relaxed);
@@ -175,6 +176,18 @@ bool live_named(int32_t tid, uint32_t request, uint32_t turn)
 
 	return live_turn(tid, request, &begun) &&
 	       atomic_load_explicit(&slot_of(request)->named, memory_order_relaxed) == turn;
+}
+
+void live_wake(uint32_t request)
+{
+	if (live_has(request))
+		atomic_store_explicit(&slot_of(request)->woke, 1, memory_order_relaxed);
+}
+
+bool live_woke(uint32_t request)
+{
+	return live_has(request) &&
+	       atomic_load_explicit(&slot_of(request)->woke, memory_order_relaxed);
 }
 
 unsigned live_total(void)

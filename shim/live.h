@@ -29,6 +29,9 @@ void live_forked(uint32_t request, int32_t tid);
 /* Its reader was told by a read that this is its turn, in the turn of that number; and whether so. */
 void live_name(uint32_t request, uint32_t turn);
 bool live_named(int32_t tid, uint32_t request, uint32_t turn);
+/* What came with its head had a task go on; and whether so. */
+void live_wake(uint32_t request);
+bool live_woke(uint32_t request);
 /* In which turn; false: it is finished, or another thread read it. */
 bool live_turn(int32_t tid, uint32_t request, uint32_t *turn);
 /* It was answered, or its connection is gone. Again, or for 0: nothing. */

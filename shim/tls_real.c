@@ -14,9 +14,11 @@
 #include "shim/tls_real.h"
 
 #define PLACES 1024
+#define WAYS 8
+#define CLAIMED UINT64_MAX /* no key: addresses are too small */
 
-/* Written once, key last; an entry of an older epoch is written anew. Two places that collide look up
- * each time. */
+/* Written once, key last; an entry of an older epoch is written anew. Where more than WAYS places collide, some
+ * look up each time. */
 static struct place {
 	_Atomic uint64_t key; /* of address, name and epoch; 0: none */
 	void *_Atomic real;
@@ -68,11 +70,39 @@ static void *look_up(const char *name, void *address)
 	return found && !is_own(found) ? found : NULL;
 }
 
+/* The entry with that key; or one to write it to, a free one if there is. */
+static struct place *place_of(uint64_t key)
+{
+	struct place *last = NULL;
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		uint64_t has;
+
+		last = &places[((key >> 5 ^ key >> 19 ^ key) + way) % PLACES];
+		has = atomic_load_explicit(&last->key, memory_order_acquire);
+		if (has == key || !has)
+			break;
+	}
+	return last;
+}
+
+/* Unless another thread writes there now. */
+static void remember(struct place *p, uint64_t key, void *real)
+{
+	uint64_t had = atomic_load_explicit(&p->key, memory_order_relaxed);
+
+	if (had == CLAIMED || !atomic_compare_exchange_strong_explicit(
+				  &p->key, &had, CLAIMED, memory_order_acq_rel, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&p->real, real, memory_order_release);
+	atomic_store_explicit(&p->key, key, memory_order_release);
+}
+
 void *tls_real(unsigned which, const char *name, void *caller, void *library)
 {
 	void *address = library && is_own(caller) ? library : caller;
 	uint64_t key = key_of(which, address);
-	struct place *p = &places[(key >> 5 ^ key >> 19 ^ key) % PLACES];
+	struct place *p = place_of(key);
 	int saved = errno;
 	void *real;
 
@@ -83,11 +113,8 @@ void *tls_real(unsigned which, const char *name, void *caller, void *library)
 	}
 	real = look_up(name, address);
 	errno = saved;
-	if (real) {
-		atomic_store_explicit(&p->key, 0, memory_order_release);
-		atomic_store_explicit(&p->real, real, memory_order_release);
-		atomic_store_explicit(&p->key, key, memory_order_release);
-	}
+	if (real)
+		remember(p, key, real);
 	return real;
 }
 

@@ -17,6 +17,7 @@
  */
 void *tls_real(unsigned which, const char *name, void *address, void *library);
 #define TLS_REAL_NAMES 32
+#define TLS_REAL_PYTHON 29 /* wrap_python.c's, from here on */
 
 /* An object is about to go: what was found may go with it. */
 void tls_real_forget(void);

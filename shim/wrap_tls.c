@@ -41,7 +41,7 @@ enum which {
 #undef X
 	WHICH_COUNT
 };
-_Static_assert(WHICH_COUNT <= TLS_REAL_NAMES, "the names have room");
+_Static_assert(WHICH_COUNT <= TLS_REAL_PYTHON, "the names have room");
 
 /* Only in a wrapper itself: the caller is the place whose object decides. */
 #define TLS_REAL(name)                                                                               \

@@ -66,6 +66,23 @@ static void the_only_one_left_is_known_whichever_it_is(void **state)
 	assert_int_equal(sole(7), 0);
 }
 
+static void what_had_a_task_go_on_is_told_of_each(void **state)
+{
+	begin(11, 1, 7);
+	begin(12, 2, 7);
+	live_wake(11);
+	live_wake(13);
+	assert_true(live_woke(11));
+	assert_false(live_woke(12));
+	live_end(11);
+	live_wake(11);
+	assert_false(live_woke(11));
+	begin(11 + LIVE_MAX, 1, 7); /* where it was */
+	assert_false(live_woke(11 + LIVE_MAX));
+	live_wake(0);
+	assert_false(live_woke(0));
+}
+
 static void a_request_ends_once(void **state)
 {
 	begin(11, 1, 7);
@@ -131,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(the_only_one_left_is_known_whichever_it_is, end_all),
+	    cmocka_unit_test_teardown(what_had_a_task_go_on_is_told_of_each, end_all),
 	    cmocka_unit_test_teardown(a_request_ends_once, end_all),
 	    cmocka_unit_test_teardown(threads_are_told_apart, end_all),
 	    cmocka_unit_test_teardown(a_trace_of_two_unfinished_requests_names_neither, end_all),

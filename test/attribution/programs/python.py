@@ -113,8 +113,7 @@ class SharedJobs(Shared):
 class SharedTail(Shared):
     recall = 0
     exception = "a task goes on after its answer while its connection's next request is there: where one " \
-        "work ends and the other begins is not seen, and neither is labelled; with 256 in flight a turn is " \
-        "so long that the two may look alike, and some runs label some wrongly"
+        "work ends and the other begins is not seen, and neither is labelled"
     name, shape = "asyncio tail, libpython", "half of the work after the answer, in the connection's task; " \
         "likewise"
     options = ("tail",)
