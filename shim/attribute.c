@@ -221,7 +221,8 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, ui
 	suspect(t, guess);
 }
 
-void attribute_accepted(struct thread *t)
+/* Past a call that is no request's. */
+static void go_on(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
 	struct attribute_owner owner = attribute_inherited(t);
@@ -232,10 +233,21 @@ void attribute_accepted(struct thread *t)
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
 }
 
+void attribute_accepted(struct thread *t)
+{
+	t->attribution.unasked = true;
+	go_on(t);
+}
+
+void attribute_ended(struct thread *t)
+{
+	t->attribution.unasked = true;
+}
+
 void attribute_other(struct thread *t)
 {
 	t->attribution.called = true;
-	attribute_accepted(t);
+	go_on(t);
 }
 
 /* Back from a wait: with one unfinished request it can only be that one's turn. */
@@ -265,6 +277,7 @@ void attribute_wait(struct thread *t, bool blocks)
 	t->attribution.began[1] = t->attribution.began[0];
 	t->attribution.began[0] = live_newest();
 	t->attribution.called = t->attribution.several = t->attribution.read = false;
+	t->attribution.unasked = false;
 	t->attribution.heard = 0;
 	t->attribution.blocked = blocks;
 	trial_settle(t);

@@ -54,7 +54,8 @@ struct attribution_steps {
 struct attribution {
 	enum attribution_mode mode;
 	bool several; /* in this turn one read brought several requests */
-	bool called; /* since the last wait a call was seen that means nothing by itself */
+	bool called;   /* since the last wait a call was seen that means nothing by itself */
+	bool unasked; /* .. a connection came or went that no request waits for */
 	/* How much speaks for requests taking turns on this thread without a call. See doubted(). */
 	uint8_t doubt;
 	uint8_t depth;
@@ -138,6 +139,8 @@ void attribute_misled(struct thread *thread);
 void attribute_other(struct thread *thread);
 /* A connection was taken, which no request waits for. */
 void attribute_accepted(struct thread *thread);
+/* The thread is about to end a client's connection, with no unfinished request. */
+void attribute_ended(struct thread *thread);
 /* The thread is about to wait for readiness of many descriptors, for any time if blocks, and has done so. */
 void attribute_wait(struct thread *thread, bool blocks);
 void attribute_waited(struct thread *thread);

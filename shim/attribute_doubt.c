@@ -131,7 +131,9 @@ void doubt_unexplained(struct thread *t)
 {
 	struct attribution *a = &t->attribution;
 
-	if (a->mode == ATTRIBUTION_NONE && !a->called && attribute_waited_for(t) && live_count(t->tid) > 1)
+	/* What a connection takes to come or go is work for nobody, and what the loop's turn was for. */
+	if (a->mode == ATTRIBUTION_NONE && !a->called && !a->unasked && attribute_waited_for(t) &&
+	    live_count(t->tid) > 1)
 		doubt_more(a);
 }
 

@@ -14,6 +14,7 @@
 #include "shim/conn_streams.h"
 #include "shim/conn_table.h"
 #include "shim/conn_upstream.h"
+#include "shim/http2.h"
 #include "shim/live.h"
 #include "shim/raw.h"
 #include "shim/thread.h"
@@ -34,6 +35,20 @@ void conn_made(int fd)
 
 	if (c && c->kind != CONN_UNKNOWN)
 		conn_reset(c, CONN_UNKNOWN);
+}
+
+static bool is_clients(const struct conn *c)
+{
+	return c->kind == CONN_INBOUND || c->kind == CONN_OPAQUE;
+}
+
+void conn_close(struct thread *t, int fd)
+{
+	const struct conn *c = conn_find(fd);
+
+	if (c && is_clients(c) && !live_has(c->request.request) && !(c->http2 && http2_live(c->http2)))
+		attribute_ended(t);
+	conn_closing(fd);
 }
 
 void conn_passed(int fd)
@@ -113,11 +128,6 @@ static void tell_read(struct thread *t, struct conn *c)
 		attribute_read(t, &c->request);
 	else
 		attribute_read_unknown(t);
-}
-
-static bool is_clients(const struct conn *c)
-{
-	return c->kind == CONN_INBOUND || c->kind == CONN_OPAQUE;
 }
 
 /* An entry of ours, entered; or NULL, and the thread was told. */

@@ -17,6 +17,8 @@ struct thread;
 
 /* A client's connection was accepted as fd. */
 void conn_accepted(struct thread *thread, int fd);
+/* The thread is about to close fd. */
+void conn_close(struct thread *thread, int fd);
 /* fd was made some other way (dup): nothing is known of it. */
 void conn_made(int fd);
 /* fd was passed to us: a client's connection, if it is a stream and a request comes in on it. */

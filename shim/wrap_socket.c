@@ -117,7 +117,7 @@ EXPORT int dup3(int fd, int at, int flags)
 
 EXPORT int close(int fd)
 {
-	OBSERVE(conn_closing(fd));
+	OBSERVE(conn_close(thread, fd));
 	return REAL(close)(fd);
 }
 

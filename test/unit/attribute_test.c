@@ -7,7 +7,7 @@
  * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
  * client, dX it is finished, sX something went out to a server for it, g for whom the thread is thought
  * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
- * waits for it, k another request comes; o any other call, + a connection was accepted, u an unknown
+ * waits for it, k another request comes; o any other call, + a connection was accepted, - one ended, u an unknown
  * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, v a write to
  * an unknown client, x the
  * thread ends, l a connection was lost; [X the program enters X itself, ] it leaves; "." is a tick.
@@ -200,6 +200,9 @@ static void do_step(const char **script)
 		break;
 	case '+':
 		attribute_accepted(&thread);
+		break;
+	case '-':
+		attribute_ended(&thread);
 		break;
 	case 'o':
 		attribute_other(&thread);
@@ -424,6 +427,17 @@ static void interleaving_is_detected_and_left_unlabelled(void **state)
 	assert_owners("na nb nc e e + . wa da . wb db . e", "---");
 	/* A call in the slice explains it: no doubt. */
 	assert_owners("na nb e . o e . p . wa da wb db e", "--a");
+}
+
+/* In that turn a loop does nothing else, as a rule; what it did will show when it answers. */
+static void connections_that_come_and_go_are_work_for_nobody(void **state)
+{
+	assert_owners("na nb e + . e nc . wc dc e ra . wa da e", "-ca");
+	assert_owners("na nb e . + e nc . wc dc e ra . wa da e", "-ca");
+	assert_owners("na nb e + e . e nc . wc dc e ra . wa da e", "---");
+	/* Nor is what it takes to end one. */
+	assert_owners("na nb e - . e nc . wc dc e ra . wa da e", "-ca");
+	assert_owners("na nb e - e . e nc . wc dc e ra . wa da e", "---");
 }
 
 static void doubt_wears_off_with_what_calls_explain(void **state)
@@ -718,6 +732,7 @@ int main(void)
 	    cmocka_unit_test(a_finished_request_is_not_come_back_to),
 	    cmocka_unit_test(servers_are_talked_to_for_a_request),
 	    cmocka_unit_test(interleaving_is_detected_and_left_unlabelled),
+	    cmocka_unit_test(connections_that_come_and_go_are_work_for_nobody),
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
 	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
 	    cmocka_unit_test(what_is_told_on_trial_holds_if_that_is_passed),

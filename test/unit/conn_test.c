@@ -155,6 +155,26 @@ static void an_answer_between_two_heads_is_no_pipelining(void **state)
 	assert_int_equal(working_on(&self), 0);
 }
 
+static void the_end_of_a_connection_is_noted_unless_its_request_is_unfinished(void **state)
+{
+	receive(FD, ONE);
+	attribute_wait(&self, true);
+	conn_close(&self, FD);
+	assert_false(self.attribution.unasked);
+	conn_accepted(&self, FD);
+	receive(FD, ONE);
+	conn_sent(&self, FD, NULL, 10);
+	attribute_wait(&self, true);
+	conn_close(&self, FD);
+	assert_true(self.attribution.unasked);
+	attribute_wait(&self, true);
+	/* It was told before; and servers' are no clients'. */
+	conn_close(&self, FD);
+	conn_socket(&self, FD);
+	conn_close(&self, FD);
+	assert_false(self.attribution.unasked);
+}
+
 static void the_body_belongs_to_its_head(void **state)
 {
 	receive(FD, "POST / HTTP/1.1\r\nContent-Length: 80\r\n"
@@ -495,6 +515,7 @@ int main(void)
 	    TEST(an_unsampled_trace_lends_no_ids),
 	    TEST(heads_before_an_answer_leave_the_connection_without_ids),
 	    TEST(an_answer_between_two_heads_is_no_pipelining),
+	    TEST(the_end_of_a_connection_is_noted_unless_its_request_is_unfinished),
 	    TEST(the_body_belongs_to_its_head),
 	    TEST(vectors_are_read_up_to_what_came),
 	    TEST(calls_that_moved_nothing_change_nothing),

@@ -55,18 +55,12 @@ class Fpm(nginx.Nginx):
         self.http = self.http.replace("{keepalive}", self.keep)
 
 
-CLOSED = "where half of the requests end their connections the first second of nginx's part may have no ids (up to " \
-    "4.4 % of a run; one run had none): by which call its trial failed is not known"
-
-
 class FpmKeep(Fpm):
-    exception = CLOSED
     name, shape, keep = "PHP-FPM, kept connections", "FastCGI from nginx, many requests a connection", \
         "keepalive 2;"
 
 
 class FpmFinish(Fpm):
-    exception = CLOSED
     name, shape = "PHP-FPM finish_request", "half of the work after the answer was sent"
     script = """
     echo "done\\n"; $ffi->burn((int)$_GET["n"], (int)($_GET["us"] * 0.4));

@@ -169,8 +169,9 @@ class Grpc(Python):
     needs = ("/usr/lib/python3/dist-packages/grpc",)
     script = "grpc_server.py"
     recall = 0.96
-    exception = "when two threads want a connection at a time the core hands the answer to a thread of its own: " \
-        "the work for it, up to two per cent, is left unlabelled"
+    exception = "when two threads want a connection at a time the core hands the answer of one to the other, and the " \
+        "one that worked idles, or takes its next job, without another call: which of the answers that go out in the " \
+        "next two milliseconds was its, no call tells, so that work, up to two per cent, is left unlabelled"
 
 
 PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Shared,
