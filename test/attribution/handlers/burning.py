@@ -7,12 +7,20 @@ import re
 LIBRARY = ctypes.PyDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), "libburn.so"))
 QUERY = re.compile(r"n=(\d+)&us=(\d+)")
 SLICE_US = 250
+LOG = os.open(os.environ["LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if "LOG" in os.environ else -1
 
 
 def burn(n, us):
     while us > 0:
         LIBRARY.burn(n, min(us, SLICE_US))
         us -= SLICE_US
+
+
+def say(what, n):
+    """With a LOG, a line to it and to stderr."""
+    if LOG >= 0:
+        for fd in LOG, 2:
+            os.write(fd, b"%s %d\n" % (what, n))
 
 
 def wanted(text):
@@ -23,6 +31,9 @@ def wanted(text):
 
 def application(environ, start_response):
     """WSGI."""
-    burn(*wanted(environ["QUERY_STRING"]))
+    n, us = wanted(environ["QUERY_STRING"])
+    say(b"begin", n)
+    burn(n, us)
+    say(b"end", n)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
     return [b"done\n"]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// grpc_server sync|async|callback PORT - gRPC by its C++ library, each of its three APIs. A request's message is
-// its number and its microseconds. Messages are bytes: what generated code registers is registered here.
+// grpc_server sync|async|callback PORT [LOG] - gRPC by its C++ library, each of its three APIs. A request's message
+// is its number and its microseconds. Messages are bytes: what generated code registers is registered here. With a
+// LOG, a line goes to that file and to stderr before and after the work.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +10,9 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
@@ -21,6 +25,19 @@ extern "C" {
 
 #define POLLERS 2
 
+static int log_file = -1;
+
+static void say(const char *what, unsigned n)
+{
+	std::string line = what + (" " + std::to_string(n)) + "\n";
+
+	if (log_file < 0)
+		return;
+	for (int fd : {log_file, STDERR_FILENO})
+		if (write(fd, line.data(), line.size()) < 0)
+			perror("log");
+}
+
 static grpc::ByteBuffer answer(const grpc::ByteBuffer &asked)
 {
 	std::vector<grpc::Slice> slices;
@@ -31,7 +48,9 @@ static grpc::ByteBuffer answer(const grpc::ByteBuffer &asked)
 	for (const grpc::Slice &slice : slices)
 		text.append(reinterpret_cast<const char *>(slice.begin()), slice.size());
 	sscanf(text.c_str(), "%u %u", &n, &us);
+	say("begin", n);
 	burn(n, us);
+	say("end", n);
 
 	grpc::Slice done("done");
 	return grpc::ByteBuffer(&done, 1);
@@ -144,8 +163,10 @@ int main(int argc, char **argv)
 	Sync sync;
 	bool is_async = argc > 1 && !strcmp(argv[1], "async");
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
+	if (argc > 3)
+		log_file = open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	builder.AddListeningPort(std::string("127.0.0.1:") + argv[2], grpc::InsecureServerCredentials());
 	if (is_async)
 		builder.RegisterAsyncGenericService(&async.service);

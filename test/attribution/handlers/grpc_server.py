@@ -4,11 +4,14 @@ import concurrent.futures
 import sys
 
 import grpc
-from burning import burn
+from burning import burn, say
 
 
 def handle(request, _):
-    burn(*map(int, request.split()))
+    n, us = map(int, request.split())
+    say(b"begin", n)
+    burn(n, us)
+    say(b"end", n)
     return b"done"
 
 

@@ -5,14 +5,14 @@ from program import BUILT, Program
 
 class Grpc(Program):
     protocol, streams, path = "grpc", 4, "/burn.Burn/Burn"
-    api = ""
+    api, options = "", ()
 
     @classmethod
     def missing(cls):
         return None if (BUILT / "grpc_server").exists() else "grpc_server was not built"
 
     def command(self):
-        return [self.dir / "grpc_server", self.api, self.port]
+        return [self.dir / "grpc_server", self.api, self.port, *self.options]
 
 
 QUEUE = "its threads read requests, put them into the library's queue and take others' off it, without a call, and " \
@@ -36,4 +36,21 @@ class Callback(Grpc):
     recall, wrong, exception = 0, 0.01, QUEUE
 
 
-PROGRAMS = [Sync, Async, Callback]
+class Logs:
+    shape = "a line to a file and to stderr around the work"
+    options = ("access.log",)
+
+
+class SyncLogs(Logs, Sync):
+    name = "gRPC in C++, logs"
+
+
+class AsyncLogs(Logs, Async):
+    name = "gRPC in C++, async, logs"
+
+
+class CallbackLogs(Logs, Callback):
+    name = "gRPC in C++, callback, logs"
+
+
+PROGRAMS = [Sync, Async, Callback, SyncLogs, AsyncLogs, CallbackLogs]

@@ -27,7 +27,7 @@ def compiled():
 class Java(Program):
     name, shape = "Java httpserver", "dispatcher thread and pool of 16"
     needs = ("java", "javac")
-    kind = "direct"
+    kind, options = "direct", ()
 
     def prepare(self):
         for name, code in compiled().items():
@@ -35,7 +35,7 @@ class Java(Program):
 
     def command(self):
         return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", self.dir, "Server", self.port, self.kind,
-                self.dir]
+                self.dir, *self.options]
 
 
 class Inner(Java):
@@ -47,4 +47,27 @@ class Then(Java):
     name, shape, kind = "Java CompletableFuture", "work and answer in another pool's thread", "then"
 
 
-PROGRAMS = [Java, Inner, Then]
+class Tenth(Java):
+    recall, wrong, exception = 0, 0.01, "a pool's threads go on to the next job without a call, whether they have " \
+        "answered or left that to another thread: detected, and left unlabelled"
+    name, shape, kind = "Java CompletableFuture, tenth", \
+        "likewise; each tenth answer by a thread beside the pool", "tenth"
+
+
+class Async(Java):
+    recall, wrong, exception = Tenth.recall, Tenth.wrong, "likewise where each answer is a job of its own; a few are " \
+        "labelled before the process has shown that it does so, some of them wrongly"
+    name, shape, kind = "Java CompletableFuture, async", "likewise; each answer is another job of the pool", "async"
+
+
+class Logs(Java):
+    name, shape, options = "Java httpserver, logs", "a line to a file and to stderr around the work", ("access.log",)
+
+
+class ThenLogs(Then):
+    recall, exception = 0.97, "the first requests wait for the JVM amid their work, as threads wait for the next: what " \
+        "came before such a wait is left unlabelled"
+    name, shape, options = "Java CompletableFuture, logs", "likewise", ("access.log",)
+
+
+PROGRAMS = [Java, Inner, Then, Tenth, Async, Logs, ThenLogs]

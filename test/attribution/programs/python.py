@@ -145,6 +145,11 @@ class GunicornThreads(Gunicorn):
     options = ("--worker-class", "gthread", "--threads", "16", "--keep-alive", "5")
 
 
+class GunicornLogs(GunicornThreads):
+    name, shape = "gunicorn gthread, logs", "a line to a file and to stderr around the work"
+    env = Python.env | {"LOG": "access.log"}
+
+
 class Uwsgi(Python):
     name, shape = "uWSGI", "two processes, http-socket"
     needs = ("/usr/bin/uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so")
@@ -174,7 +179,12 @@ class Grpc(Python):
         "next two milliseconds was its, no call tells, so that work, up to two per cent, is left unlabelled"
 
 
+class GrpcLogs(Grpc):
+    name, shape = "gRPC in Python, logs", "a line to a file and to stderr around the work"
+    env = Python.env | {"LOG": "access.log"}
+
+
 PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Shared,
             SharedTls, SharedSleep, SharedYield, SharedJobs,
             SharedQueue, SharedTail, Executor,
-            Gunicorn, GunicornThreads, Uwsgi, UwsgiRouter, Grpc]
+            Gunicorn, GunicornThreads, GunicornLogs, Uwsgi, UwsgiRouter, Grpc, GrpcLogs]

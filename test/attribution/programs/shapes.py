@@ -47,12 +47,22 @@ UNSEEN = {"stdio": {"recall": 0, "exception": INSIDE}}
 WAYS = {"thread": "a thread", "fork": "a forked process", "spawn": "posix_spawn of a shell",
         "system": "system()", "popen": "popen()"}
 
+QUEUE = {"recall": 0, "exception": "a pool takes jobs off its queue without a call: left unlabelled"}
+OTHERS_ANSWER = {"recall": 0, "exception": "a pool's threads go on to the next request without a call, whether they "
+                 "have answered or left that to the loop: detected, and left unlabelled"}
+
 PROGRAMS = [
     shape("pool of connections", "the loop hands out connections; workers read, work, write",
           "shape_pool", "connections"),
     shape("pool of jobs", "the loop reads, workers work and write", "shape_pool", "jobs"),
-    shape("pool, returned", "the loop reads and writes, workers only work", "shape_pool", "returned",
-          recall=0, exception="a pool takes jobs off its queue without a call: left unlabelled"),
+    shape("pool, returned", "the loop reads and writes, workers only work", "shape_pool", "returned", **QUEUE),
+    shape("pool, each tenth returned", "as pool of jobs, but the loop writes each tenth answer", "shape_pool",
+          "tenth", **OTHERS_ANSWER),
+    shape("pool of connections, logs", "the same; a line to a file and to a pipe around the work",
+          "shape_pool", "connections", "access.log"),
+    shape("pool of jobs, logs", "likewise", "shape_pool", "jobs", "access.log"),
+    shape("pool, returned, logs", "likewise", "shape_pool", "returned", "access.log", **QUEUE),
+    shape("pool, each tenth returned, logs", "likewise", "shape_pool", "tenth", "access.log", **OTHERS_ANSWER),
     shape("passed descriptors", "accepted in one process, passed by SCM_RIGHTS", "shape_passed"),
     shape("coroutines", "swapcontext where a call would block", "shape_coroutines", "calls"),
     shape("coroutines, anywhere", "swapcontext also amid work", "shape_coroutines", "anywhere",
