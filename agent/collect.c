@@ -131,10 +131,7 @@ static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_
 {
 	struct collect *c = arg;
 
-	if (end->record.kind == FEED_TRIAL)
-		stretch_judge(&c->stretches, &reader->stretches, end->trial,
-			      end->record.flags & FEED_TRIAL_PASSED);
-	else if (end->record.kind == FEED_TICKET && end->trial)
+	if (end->record.kind == FEED_TICKET && end->trial)
 		stretch_try(&c->stretches, &reader->stretches, end->ticket, end->trial,
 			    &end->context, c->now_ns);
 	else if (end->record.kind == FEED_TICKET)
@@ -143,6 +140,13 @@ static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_
 		stretch_defer(&c->stretches, &reader->stretches, end->stretch, end->ticket);
 	else
 		stretch_end(&c->stretches, &reader->stretches, end->stretch, &end->context);
+}
+
+static void take_verdicts(void *arg, const struct feed_process *slot, struct ring_reader *reader)
+{
+	struct collect *c = arg;
+
+	stretch_judge(&c->stretches, &reader->stretches, slot->verdicts);
 }
 
 static void take_closed(void *arg, struct ring_reader *reader)
@@ -154,7 +158,7 @@ static void take_closed(void *arg, struct ring_reader *reader)
 
 uint64_t collect_client(struct collect *c, struct client *client, uint64_t now_ns)
 {
-	struct drain_sink sink = {c, take_sample, take_stretch, take_closed};
+	struct drain_sink sink = {c, take_sample, take_stretch, take_closed, take_verdicts};
 
 	c->now_ns = now_ns;
 	for (uint32_t i = 0; i < FEED_PROCESSES; i++)

@@ -73,7 +73,6 @@ static bool take_record(struct client *c, struct process *p, struct ring_reader 
 		return take_sample(c, p, reader, sink, size);
 	case FEED_STRETCH:
 	case FEED_TICKET:
-	case FEED_TRIAL:
 		if (size < sizeof(*end))
 			return false;
 		sink->stretch(sink->arg, end, reader);
@@ -199,6 +198,8 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 		got = p ? drain_ring(c, i, p, sink, now_ns, &waits) : 0;
 		if (got)
 			p->seen_ns = now_ns;
+		if (p && sink->rest)
+			sink->rest(sink->arg, &c->slots[slot], &c->readers[i]);
 		records += got;
 		/* state was read before the ring was emptied, so nothing came in between. */
 		if (!waits && (state == FEED_RING_RELEASED || !p || p->ended))

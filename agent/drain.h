@@ -30,10 +30,12 @@ struct drained_sample {
 struct drain_sink {
 	void *arg;
 	void (*sample)(void *arg, const struct drained_sample *sample, struct ring_reader *reader);
-	/* A FEED_STRETCH, FEED_TICKET or FEED_TRIAL. */
+	/* A FEED_STRETCH or FEED_TICKET. */
 	void (*stretch)(void *arg, const struct feed_stretch *end, struct ring_reader *reader);
 	/* No record will come from this claim of the ring any more. */
 	void (*closed)(void *arg, struct ring_reader *reader);
+	/* A ring was read for now; slot: its process's, in the region. May be NULL. */
+	void (*rest)(void *arg, const struct feed_process *slot, struct ring_reader *reader);
 };
 
 /*

@@ -4,7 +4,7 @@
  * stretch n settles everything up to n, as its owner's where the numbers agree and as nobody's where an
  * end was lost on the way. What waits on under a ticket has a list of its own, which is walked: it holds
  * what one thread's tasks were sampled with since their last answers. Some owners are told under a trial:
- * their tickets wait until that is over.
+ * their tickets wait until that is over, which any thread of the process may have found.
  */
 #include <stdlib.h>
 
@@ -123,14 +123,27 @@ void stretch_try(struct stretch_table *t, struct stretches *s, uint64_t ticket, 
 	t->tried++;
 }
 
-void stretch_judge(struct stretch_table *t, struct stretches *s, uint64_t trial, bool passed)
+static bool is_over(uint64_t trial, const struct feed_verdict *verdicts, bool *passed)
+{
+	const struct feed_verdict *v = &verdicts[trial % FEED_TRIAL_KINDS];
+	uint64_t count = trial >> FEED_TRIAL_KIND_BITS;
+	/* Pairs with the releases in shim/push.c. */
+	uint32_t over = atomic_load_explicit(&v->over, memory_order_acquire);
+
+	*passed = count == atomic_load_explicit(&v->passed, memory_order_acquire);
+	return *passed || count <= over;
+}
+
+void stretch_judge(struct stretch_table *t, struct stretches *s,
+		   const struct feed_verdict verdicts[FEED_TRIAL_KINDS])
 {
 	struct tried *first = s->tried, *next;
+	bool passed;
 
 	s->tried = s->tried_last = NULL;
 	for (; first; first = next) {
 		next = first->next;
-		if (first->trial != trial) {
+		if (!is_over(first->trial, verdicts, &passed)) {
 			append_tried(s, first);
 			continue;
 		}

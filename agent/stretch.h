@@ -62,10 +62,12 @@ void stretch_end(struct stretch_table *t, struct stretches *s, uint64_t stretch,
 void stretch_defer(struct stretch_table *t, struct stretches *s, uint64_t stretch, uint64_t ticket);
 void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
 		    const struct feed_context *owner);
-/* The owner of the ticket's, if stretch_judge() says that the trial is passed. */
+/* The owner of the ticket's, if that trial of the process is passed. */
 void stretch_try(struct stretch_table *t, struct stretches *s, uint64_t ticket, uint64_t trial,
 		 const struct feed_context *owner, uint64_t now_ns);
-void stretch_judge(struct stretch_table *t, struct stretches *s, uint64_t trial, bool passed);
+/* Settle those whose trial is over; verdicts: the process's, in shared memory. */
+void stretch_judge(struct stretch_table *t, struct stretches *s,
+		   const struct feed_verdict verdicts[FEED_TRIAL_KINDS]);
 /* Everything older than hold_ns, or everything if 0, is nobody's. */
 void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns);
 

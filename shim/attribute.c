@@ -71,7 +71,7 @@ void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum 
 	t->attribution.guess = 0;
 	if (request != &t->attribution.request)
 		t->attribution.request = unknown ? nobody : *request;
-	trial_settle(t);
+	trial_settle();
 }
 
 void attribute_default(const struct feed_context *context)
@@ -280,7 +280,7 @@ void attribute_wait(struct thread *t, bool blocks)
 	t->attribution.unasked = false;
 	t->attribution.heard = 0;
 	t->attribution.blocked = blocks;
-	trial_settle(t);
+	trial_settle();
 	park(t);
 }
 

@@ -33,7 +33,7 @@ enum attribution_mode {
 };
 
 #define ATTRIBUTION_GROUPS 4
-#define ATTRIBUTION_TRIALS 5
+#define ATTRIBUTION_TRIALS 6
 
 /*
  * Steps of a task since its last answer, in groups between which no request began; the last group also
@@ -51,6 +51,14 @@ struct attribution_steps {
 	} each[ATTRIBUTION_GROUPS];
 };
 
+/* A thread that takes requests off a queue: attribute_pool.c. */
+struct attribution_worker {
+	bool any;		  /* it has answered one that another had read */
+	uint32_t answers, worked; /* how often lately, and how often it was sampled before */
+	bool alone; /* at most one request of the process was unfinished when its stretch began */
+	uint32_t since; /* .. then: the newest request but that one */
+};
+
 struct attribution {
 	enum attribution_mode mode;
 	bool several; /* in this turn one read brought several requests */
@@ -60,14 +68,16 @@ struct attribution {
 	uint8_t doubt;
 	uint8_t depth;
 	bool foreign;	/* AFTER: another thread had read .request, so that the next may come off a queue */
+	bool in_a_row;	/* since its last answer it has neither waited nor read */
+	bool worked;	/* a stretch that ended since then, or since it last did, was sampled */
 	bool reader;	/* it has read a request */
+	struct attribution_worker worker;
 	bool created;	/* in a request, and has not idled since */
 	uint32_t alone; /* HANDED: what live_alone() said when it was handed over */
 	bool blocked;	/* the last wait might have lasted: nothing was ready to go on */
 	bool read;	/* since then bytes of a client came, outside tasks */
 	uint32_t heard; /* the request of the last of those, until a step; 0: none */
 	uint64_t guess; /* ACTIVE: .request is no more than a guess, of that trial; 0: it is not */
-	uint64_t told[ATTRIBUTION_TRIALS]; /* whose ends were told under which trial; 0: none */
 	uint32_t turn;	/* counts waits */
 	uint32_t looked_ahead; /* the last turn in which an answer claimed what came before */
 	bool step;     /* inside a task's step: nothing that the thread waits for ends it */

@@ -10,22 +10,23 @@
 #include "shim/push.h"
 #include "shim/thread.h"
 
-#define KIND_BITS 3
 #define ORDER_PROOF 3
 #define READER_PROOF 3
 #define TAIL_PROOF 16
+#define POOL_PROOF 96
 /* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure
  * takes one off. So a program of which one guess in CALM is wrong comes to be not believed at all. */
 #define RELAPSES_MAX 10
 #define CALM 256
 
-_Static_assert(TRIAL_TAIL < 1 << KIND_BITS && TRIAL_TAIL < ATTRIBUTION_TRIALS, "kinds fit");
+_Static_assert(TRIAL_POOL < FEED_TRIAL_KINDS && TRIAL_POOL < ATTRIBUTION_TRIALS, "kinds fit");
 
 /* A count, from 1, in the upper half; below, what is left. TRIAL_BATCH is TRIAL_ORDER with more to ask. */
 static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
     [TRIAL_ORDER] = 1ULL << 32 | ORDER_PROOF,
     [TRIAL_READER] = 1ULL << 32 | READER_PROOF,
     [TRIAL_TAIL] = 1ULL << 32 | TAIL_PROOF,
+    [TRIAL_POOL] = 1ULL << 32 | POOL_PROOF,
 };
 
 static _Atomic uint32_t relapses[ATTRIBUTION_TRIALS], calm[ATTRIBUTION_TRIALS];
@@ -97,16 +98,16 @@ uint64_t trial_number(enum trial_kind kind)
 {
 	uint64_t now = current(kind);
 
-	return kind == TRIAL_BATCH || (uint32_t)now ? now >> 32 << KIND_BITS | kind : 0;
+	return kind == TRIAL_BATCH || (uint32_t)now ? now >> 32 << FEED_TRIAL_KIND_BITS | kind : 0;
 }
 
 static enum trial_state judge(uint64_t number)
 {
-	enum trial_kind kind = number & ((1 << KIND_BITS) - 1);
+	enum trial_kind kind = number & (FEED_TRIAL_KINDS - 1);
 	uint64_t now = current(kind);
 	enum trial_state state = (uint32_t)now ? TRIAL_OPEN : TRIAL_PASSED, batches;
 
-	if (now >> 32 != number >> KIND_BITS)
+	if (now >> 32 != number >> FEED_TRIAL_KIND_BITS)
 		return TRIAL_FAILED;
 	if (kind != TRIAL_BATCH)
 		return state;
@@ -141,27 +142,36 @@ struct attribute_owner trial_owner(const struct feed_context *request, uint64_t 
 	return owner;
 }
 
+/* Under which something was told and no verdict yet, by kind; 0: none. */
+static _Atomic uint64_t told[ATTRIBUTION_TRIALS];
+
 void trial_tell(struct thread *t, uint64_t ticket, const struct attribute_owner *owner)
 {
-	uint64_t *told = &t->attribution.told[owner->trial & ((1 << KIND_BITS) - 1)];
+	_Atomic uint64_t *last = &told[owner->trial & (FEED_TRIAL_KINDS - 1)];
 
-	if (owner->trial && *told != owner->trial) {
-		if (*told)
-			push_trial(t, *told, false);
-		*told = owner->trial;
-	}
+	uint64_t before = atomic_load_explicit(last, memory_order_relaxed);
+
+	while (before < owner->trial && !atomic_compare_exchange_weak_explicit(last, &before, owner->trial,
+									       memory_order_relaxed,
+									       memory_order_relaxed))
+		;
+	/* There is another since: it is over. That it was passed is told already, if so. */
+	if (before && before < owner->trial)
+		push_verdict(before, false);
 	push_ticket(t, ticket, &owner->request, owner->trial);
 }
 
-void trial_settle(struct thread *t)
+void trial_settle(void)
 {
 	for (int kind = 0; kind < ATTRIBUTION_TRIALS; kind++) {
-		uint64_t *told = &t->attribution.told[kind];
-		enum trial_state state = *told ? judge(*told) : TRIAL_OPEN;
+		uint64_t number = atomic_load_explicit(&told[kind], memory_order_relaxed);
+		enum trial_state state = number ? judge(number) : TRIAL_OPEN;
 
 		if (state == TRIAL_OPEN)
 			continue;
-		push_trial(t, *told, state == TRIAL_PASSED);
-		*told = 0;
+		/* Told before it is forgotten: who tells under it meanwhile is right to rely on that. */
+		push_verdict(number, state == TRIAL_PASSED);
+		atomic_compare_exchange_strong_explicit(&told[kind], &number, 0, memory_order_relaxed,
+							memory_order_relaxed);
 	}
 }

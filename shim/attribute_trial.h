@@ -18,6 +18,7 @@ enum trial_kind {
 	TRIAL_READER, /* who reads a request works on it, rather than on one that another thread has read */
 	TRIAL_READS,  /* of several that a thread has read, the last one is worked on; passed until it fails */
 	TRIAL_TAIL,   /* tasks go on after an answer only when the next request wakes them */
+	TRIAL_POOL,   /* what a pool's thread has worked since its last answer was for the next one */
 };
 
 enum trial_state { TRIAL_PASSED, TRIAL_OPEN, TRIAL_FAILED };
@@ -49,7 +50,7 @@ struct attribute_owner trial_owner(const struct feed_context *request, uint64_t 
 
 /* Whose all of the ticket's were; under the owner's trial. */
 void trial_tell(struct thread *thread, uint64_t ticket, const struct attribute_owner *owner);
-/* Tell of those that are over. */
-void trial_settle(struct thread *thread);
+/* Tell the agent which of those that something was told under are over. */
+void trial_settle(void);
 
 #endif

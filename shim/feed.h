@@ -24,7 +24,7 @@
 #include "shim/feed_tables.h"
 
 #define FEED_MAGIC 0x6e617073U /* "span" */
-#define FEED_VERSION 3U
+#define FEED_VERSION 4U
 #define FEED_PROCESSES 1024U   /* processes of one region at once: the attaching one and its forks */
 #define FEED_RINGS_MAX 4096U   /* the most rings a reader accepts */
 #define FEED_RING_MIN (1U << 14)
@@ -150,6 +150,19 @@ struct feed_header {
 
 enum feed_process_state { FEED_PROCESS_FREE, FEED_PROCESS_CLAIMING, FEED_PROCESS_LIVE };
 
+/*
+ * What is known of a process's trials of one kind, which are numbered from 1: the latest that was passed, and that all
+ * up to the other are over, passed or not. Both only grow. Writers threads of the host (release; over after the
+ * passed that it tells of), reader agent (acquire; over first).
+ */
+struct feed_verdict {
+	_Atomic uint32_t passed, over;
+};
+
+/* A trial's number is its own, shifted by these bits, and its kind. */
+#define FEED_TRIAL_KIND_BITS 3
+#define FEED_TRIAL_KINDS (1U << FEED_TRIAL_KIND_BITS)
+
 /* One process that writes into the region. */
 struct feed_process {
 	/* FREE -> CLAIMING by a host (cmpxchg, acquire), LIVE by the same host (release: the fields
@@ -175,6 +188,7 @@ struct feed_process {
 	_Atomic uint64_t lost_below; /* UINT64_MAX - low, so that 0 is nothing; both only grow */
 	_Atomic uint64_t lost_high;
 	uint64_t reserved;
+	struct feed_verdict verdicts[FEED_TRIAL_KINDS];
 };
 
 /* An object that dlopen loaded. Addresses in the process; absent parts are 0. */
@@ -224,7 +238,7 @@ struct feed_ring {
 	_Alignas(64) _Atomic uint64_t tail;
 };
 
-enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3, FEED_TICKET = 4, FEED_TRIAL = 5 };
+enum feed_kind { FEED_PAD = 1, FEED_SAMPLE = 2, FEED_STRETCH = 3, FEED_TICKET = 4 };
 
 /* Every record starts so; size counts the whole record. A pad's contents mean nothing. */
 struct feed_record {
@@ -281,9 +295,8 @@ struct feed_sample {
 /*
  * FEED_STRETCH: a stretch that had open samples is over: this is whose it was (no flags: nobody's), or
  * under which ticket its samples wait on. FEED_TICKET: this is whose all of those were, or, with a trial,
- * whose they were if that is passed. FEED_TRIAL: it is over, passed if the record's flags say so.
+ * whose they were if that is passed, which the process's verdicts say.
  */
-#define FEED_TRIAL_PASSED 1
 struct feed_stretch {
 	struct feed_record record;
 	uint64_t stretch; /* of a ticket: 0 */
@@ -292,7 +305,7 @@ struct feed_stretch {
 	uint64_t trial; /* a number of the process's, or 0 */
 };
 
-_Static_assert(sizeof(struct feed_process) == 64, "process slots are 64 bytes");
+_Static_assert(sizeof(struct feed_process) == 128, "process slots are 128 bytes");
 _Static_assert(sizeof(struct feed_ring) == 192, "ring controls are three cache lines");
 _Static_assert(sizeof(struct feed_unload) % FEED_ALIGN == 0, "unloads are aligned");
 _Static_assert(sizeof(struct feed_context) == 112, "contexts are 112 bytes");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * push.c - puts a wrapper's event into the thread's ring, beside the handler's samples. APP. Does
- * nothing when the thread has no ring of this process's: then no sample waits for the event either.
+ * nothing when the thread has no ring of this process's: then no sample waits for the event either. A trial's verdict
+ * concerns other threads' samples, whose rings are not ours to write: it goes into the process's slot.
  */
 #include "shim/push.h"
 #include "shim/region.h"
@@ -73,10 +74,32 @@ void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *o
 				       .trial = trial});
 }
 
-void push_trial(struct thread *t, uint64_t trial, bool passed)
+static void raise_to(_Atomic uint32_t *word, uint32_t count)
 {
-	uint16_t flags = passed ? FEED_TRIAL_PASSED : 0;
+	uint32_t now = atomic_load_explicit(word, memory_order_relaxed);
 
-	push(t, &(struct feed_stretch){.record = {sizeof(struct feed_stretch), FEED_TRIAL, flags},
-				       .trial = trial});
+	while (now < count && !atomic_compare_exchange_weak_explicit(word, &now, count, memory_order_release,
+								     memory_order_relaxed))
+		;
+}
+
+void push_verdict(uint64_t trial, bool passed)
+{
+	uint32_t count = (uint32_t)(trial >> FEED_TRIAL_KIND_BITS);
+	struct feed_process *slot;
+	struct region *r;
+
+	if (self_state() != SELF_READY)
+		return;
+	self_enter();
+	r = region_get();
+	slot = r ? &r->processes[self_page->slot] : NULL;
+	if (slot && slot->session == self_session()) {
+		struct feed_verdict *v = &slot->verdicts[trial % FEED_TRIAL_KINDS];
+
+		if (passed)
+			raise_to(&v->passed, count);
+		raise_to(&v->over, count);
+	}
+	self_leave();
 }

@@ -136,6 +136,10 @@ bool region_claim_process(struct region *r, int32_t pid, uint32_t parent, uint32
 		atomic_store_explicit(&p->lost, 0, memory_order_relaxed);
 		atomic_store_explicit(&p->lost_below, 0, memory_order_relaxed);
 		atomic_store_explicit(&p->lost_high, 0, memory_order_relaxed);
+		for (uint32_t kind = 0; kind < FEED_TRIAL_KINDS; kind++) {
+			atomic_store_explicit(&p->verdicts[kind].passed, 0, memory_order_relaxed);
+			atomic_store_explicit(&p->verdicts[kind].over, 0, memory_order_relaxed);
+		}
 		*slot = i;
 		*session = p->session;
 		/* seq_cst, not release: an agent that is about to leave stores up = 0 and then looks

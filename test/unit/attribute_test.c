@@ -104,7 +104,7 @@ void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *o
 	}
 }
 
-void push_trial(struct thread *t, uint64_t trial, bool passed)
+void push_verdict(uint64_t trial, bool passed)
 {
 	for (unsigned i = 0; i < tick_count; i++) {
 		if (ticks[i].trial != trial || ticks[i].ended)

@@ -116,6 +116,28 @@ static void samples_that_know_their_owner_are_counted_at_once(void **state)
 	assert_int_equal(collect_totals(collect)->spans, 2);
 }
 
+static void a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_for(void **state)
+{
+	struct feed_verdict *verdict = &f.region.processes[f.slot].verdicts[1];
+	struct feed_stretch *s;
+
+	push(1, true, 0);
+	for (int i = 0; i < 2; i++) {
+		ring_enter(&ring);
+		s = ring_reserve(&ring, sizeof(*s));
+		assert_non_null(s);
+		*s = i ? (struct feed_stretch){{sizeof(*s), FEED_TICKET, 0}, 0, 9, span(1), 4 << FEED_TRIAL_KIND_BITS | 1}
+		       : (struct feed_stretch){{sizeof(*s), FEED_STRETCH, 0}, 1, 9, span(0), 0};
+		ring_leave(&ring);
+	}
+	atomic_store(&verdict->over, 3);
+	collect_client(collect, client, now);
+	assert_weights(0, 0, 0, 0);
+	atomic_store(&verdict->passed, 4);
+	collect_client(collect, client, now);
+	assert_weights(0, 1, 0, 0);
+}
+
 static void frames_are_addresses_in_the_program_leaf_first(void **state)
 {
 	struct aggregate *a;
@@ -291,6 +313,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(samples_that_know_their_owner_are_counted_at_once),
+	    TEST(a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_for),
 	    TEST(frames_are_addresses_in_the_program_leaf_first),
 	    TEST(an_open_sample_waits_for_the_end_of_its_stretch),
 	    TEST(the_guess_of_a_sample_whose_end_was_lost_is_not_believed),

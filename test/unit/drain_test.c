@@ -58,7 +58,7 @@ static void take_closed(void *arg, struct ring_reader *reader)
 	closed++;
 }
 
-static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed};
+static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL};
 
 static uint64_t drain(void)
 {
@@ -209,7 +209,7 @@ static void sizes_that_cannot_be_end_the_batch_and_the_next_is_read(void **state
 					 UINT32_MAX};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		for (uint16_t kind = FEED_PAD; kind <= FEED_TRIAL; kind++) {
+		for (uint16_t kind = FEED_PAD; kind <= FEED_TICKET; kind++) {
 			struct feed_record record = {sizes[i], kind, 0};
 
 			start_over();
@@ -264,7 +264,7 @@ static void a_head_within_a_word_moves_nothing(void **state)
 
 static void a_record_that_would_wrap_is_malformed(void **state)
 {
-	for (uint16_t kind = FEED_PAD; kind <= FEED_TRIAL; kind++) {
+	for (uint16_t kind = FEED_PAD; kind <= FEED_TICKET; kind++) {
 		struct feed_record pad = {RING_SIZE - 16, FEED_PAD, 0};
 		struct feed_record record = {sizeof(struct feed_stretch), kind, 0};
 

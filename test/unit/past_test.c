@@ -304,7 +304,7 @@ static void take_closed(void *arg, struct ring_reader *reader)
 
 static unsigned drained(void)
 {
-	static const struct drain_sink sink = {NULL, take_sample, take_stretch, take_closed};
+	static const struct drain_sink sink = {NULL, take_sample, take_stretch, take_closed, NULL};
 
 	samples = 0;
 	drain_client(c, &sink, now += MS);

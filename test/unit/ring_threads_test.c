@@ -78,7 +78,7 @@ static void take_closed(void *arg, struct ring_reader *reader)
 {
 }
 
-static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed};
+static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL};
 
 static bool push_sample(struct ring *ring, uint64_t serial)
 {
@@ -196,7 +196,7 @@ static void rings_go_from_thread_to_thread_without_loss(void **state)
 {
 	pthread_t threads[PRODUCERS];
 	uint64_t end = now_ns() + PATIENCE_NS, before = drain_malformed(), count = 0;
-	struct drain_sink counter = {&count, count_sample, take_end, take_closed};
+	struct drain_sink counter = {&count, count_sample, take_end, take_closed, NULL};
 
 	for (int i = 0; i < PRODUCERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reclaim, NULL), 0);

@@ -17,6 +17,8 @@ static size_t settled_count;
 static struct stretch_table table;
 static struct stretches queue;
 static const struct frame no_frames[1];
+/* The process's: of kind 3, as trials are numbered here. */
+static struct feed_verdict verdicts[FEED_TRIAL_KINDS];
 
 static void settled(void *arg, struct stack *stack, const struct feed_context *context,
 		    uint64_t weight)
@@ -35,6 +37,7 @@ static int setup(void **state)
 	table = (struct stretch_table){.settled = settled, .arg = &table};
 	queue = (struct stretches){0};
 	settled_count = 0;
+	memset(verdicts, 0, sizeof(verdicts));
 	return 0;
 }
 
@@ -171,23 +174,70 @@ static void try_ticket(uint64_t ticket, uint64_t trial, uint32_t request, uint64
 	stretch_try(&table, &queue, ticket, trial, &owner, now);
 }
 
+static uint64_t trial_of(uint32_t count)
+{
+	return (uint64_t)count << FEED_TRIAL_KIND_BITS | 3;
+}
+
+static void judge(uint32_t count, bool passed)
+{
+	if (passed)
+		atomic_store(&verdicts[3].passed, count);
+	atomic_store(&verdicts[3].over, count);
+	stretch_judge(&table, &queue, verdicts);
+}
+
 static void what_was_told_on_trial_waits_for_the_verdict(void **state)
 {
 	for (uint64_t i = 1; i <= 5; i++) {
 		hold(i, i, 0);
 		stretch_defer(&table, &queue, i, i);
-		try_ticket(i, i == 4 ? 7 : i == 5 ? 11 : 3, (uint32_t)(40 + i), 0);
+		try_ticket(i, trial_of(i == 1 ? 1 : i == 5 ? 3 : 2), (uint32_t)(40 + i), 0);
 	}
+	stretch_judge(&table, &queue, verdicts);
 	assert_int_equal(settled_count, 0);
-	stretch_judge(&table, &queue, 7, false);
+	judge(1, false);
 	ASSERT_OWNERS(0);
-	stretch_judge(&table, &queue, 3, true);
-	ASSERT_OWNERS(0, 41, 42, 43);
-	/* Another's verdict, or the same again, is nothing to those that are left. */
-	stretch_judge(&table, &queue, 3, true);
+	judge(2, true);
+	ASSERT_OWNERS(0, 42, 43, 44);
+	/* The same again is nothing to those that are left, nor another kind's. */
+	judge(2, true);
+	atomic_store(&verdicts[4].passed, 3);
+	atomic_store(&verdicts[4].over, 9);
+	stretch_judge(&table, &queue, verdicts);
 	assert_int_equal(table.tried, 1);
-	stretch_judge(&table, &queue, 11, true);
-	ASSERT_OWNERS(0, 41, 42, 43, 45);
+	judge(3, true);
+	ASSERT_OWNERS(0, 42, 43, 44, 45);
+	assert_int_equal(table.tried, 0);
+}
+
+static void a_verdict_holds_for_all_of_the_processs_threads_and_for_tickets_that_come_later(void **state)
+{
+	struct feed_context owner = {.flags = FEED_CONTEXT_REQUEST, .request = 42};
+	struct stretches idle = {0};
+
+	stretch_hold(&table, &idle, 7, stack_new(no_frames, 0, true), 1, 0);
+	stretch_defer(&table, &idle, 7, 1);
+	stretch_try(&table, &idle, 1, trial_of(1), &owner, 0);
+	judge(1, true);
+	stretch_judge(&table, &idle, verdicts);
+	ASSERT_OWNERS(42);
+	/* Told before the verdict, read after it; that the next was given up since is no matter. */
+	hold(8, 1, 0);
+	stretch_defer(&table, &queue, 8, 2);
+	try_ticket(2, trial_of(1), 43, 0);
+	judge(2, false);
+	ASSERT_OWNERS(42, 43);
+	assert_int_equal(table.tried, 0);
+}
+
+static void a_trial_that_is_followed_by_others_is_over(void **state)
+{
+	hold(7, 1, 0);
+	stretch_defer(&table, &queue, 7, 1);
+	try_ticket(1, trial_of(1), 42, 0);
+	judge(3, true);
+	ASSERT_OWNERS(0);
 	assert_int_equal(table.tried, 0);
 }
 
@@ -195,13 +245,13 @@ static void a_verdict_that_never_comes_leaves_nothing(void **state)
 {
 	hold(1, 1, 10);
 	stretch_defer(&table, &queue, 1, 1);
-	try_ticket(1, 3, 41, 20);
+	try_ticket(1, trial_of(1), 41, 20);
 	stretch_expire(&table, &queue, 25, 12);
 	ASSERT_OWNERS(0);
 	assert_int_equal(table.tried, 1);
 	stretch_expire(&table, &queue, 33, 12);
 	assert_int_equal(table.tried, 0);
-	stretch_judge(&table, &queue, 3, true);
+	judge(1, true);
 	assert_int_equal(settled_count, 1);
 }
 
@@ -285,6 +335,8 @@ int main(void)
 	    TEST(a_stretch_whose_end_was_lost_goes_on_no_ticket),
 	    TEST(a_ticket_that_nobody_tells_expires),
 	    TEST(what_was_told_on_trial_waits_for_the_verdict),
+	    TEST(a_verdict_holds_for_all_of_the_processs_threads_and_for_tickets_that_come_later),
+	    TEST(a_trial_that_is_followed_by_others_is_over),
 	    TEST(a_verdict_that_never_comes_leaves_nothing),
 	    TEST(above_the_bound_tickets_on_trial_are_nobodys_at_once),
 	    TEST(rings_do_not_settle_each_others_samples),
