@@ -84,9 +84,14 @@ uint64_t doubt_claim(const struct thread *t, uint64_t order)
 	return both(doubt_reader(t, false), order);
 }
 
+bool doubt_queue(const struct thread *t)
+{
+	return trial_again(TRIAL_READER) && doubt_reader(t, true);
+}
+
 uint64_t doubt_handing(const struct thread *t, const struct feed_context *request)
 {
-	return trial_again(TRIAL_READER) && doubt_reader(t, true) ? TRIAL_NEVER : doubt_reads(t, request);
+	return doubt_queue(t) ? TRIAL_NEVER : doubt_reads(t, request);
 }
 
 static void note_reader(const struct thread *t, const struct feed_context *request)

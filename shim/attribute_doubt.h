@@ -15,6 +15,8 @@ uint64_t doubt_about(const struct thread *thread, const struct feed_context *req
 uint64_t doubt_reads(const struct thread *thread, const struct feed_context *request);
 /* That the thread works on what it has read, if on that at all (is_active), or on one after the other. */
 uint64_t doubt_reader(const struct thread *thread, bool is_active);
+/* Threads of the process were seen to take others' requests off a queue, and this may be doing so. */
+bool doubt_queue(const struct thread *thread);
 /* That a thread works on request because it has read it, for its samples. */
 uint64_t doubt_active(const struct thread *thread, const struct feed_context *request);
 /* That what hangs on order is request's because the thread answers it. */

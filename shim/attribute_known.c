@@ -25,7 +25,7 @@ const struct feed_context *attribute_known(const struct thread *t)
 	case ATTRIBUTION_HANDED:
 		return attribute_handed_surely(t) ? &a->request : NULL;
 	case ATTRIBUTION_SOLE:
-		return trial_again(TRIAL_READER) && doubt_reader(t, true) ? NULL : &a->request;
+		return doubt_queue(t) ? NULL : &a->request;
 	case ATTRIBUTION_SAID:
 		return &a->request;
 	default:
