@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shim/attribute_doubt.h"
+#include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
 #include "shim/push.h"
@@ -65,8 +66,10 @@ void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum 
 	bool unknown = mode == ATTRIBUTION_NONE || mode == ATTRIBUTION_LOST;
 
 	span_begin(&t->span, unknown ? unknown_owner() : request, is_open(t, mode, request));
-	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended)
+	if (was_open && atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == ended) {
 		tell_end(t, ended, owner);
+		t->attribution.worked = true;
+	}
 	t->attribution.mode = mode;
 	t->attribution.guess = 0;
 	if (request != &t->attribution.request)
@@ -85,6 +88,12 @@ void attribute_start(struct thread *t)
 
 	if (t->attribution.mode == ATTRIBUTION_NONE && !is_open && (process_context.flags || live_any()))
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+}
+
+/* What was noted of the time since its last answer is over. */
+static void afresh(struct attribution *a)
+{
+	a->in_a_row = a->worked = false;
 }
 
 /* The thread turns to request; guess: as attribute_guess() said. */
@@ -118,6 +127,7 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 	if (attribute_same(&t->attribution.request, request))
 		t->attribution.guess = 0;
 	take_up(t, request, 0);
+	afresh(&t->attribution);
 }
 
 /* From here on the stretch is request's, by a guess: its samples wait for an end under its trial. */
@@ -150,18 +160,16 @@ void attribute_read_unknown(struct thread *t)
 	if (t->attribution.mode == ATTRIBUTION_SOLE)
 		owner = nobodys;
 	attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
+	afresh(&t->attribution);
 }
 
 static bool is_foreign(const struct thread *t, const struct feed_context *request)
 {
 	const struct attribution *a = &t->attribution;
-	uint32_t turn;
 
-	if (a->step)
-		return false;
 	if (live_has(request->request))
-		return !live_turn(t->tid, request->request, &turn);
-	return a->foreign && attribute_same(&a->request, request);
+		return pool_has(t, request);
+	return !a->step && a->foreign && attribute_same(&a->request, request);
 }
 
 void attribute_write(struct thread *t, const struct feed_context *request, bool begins)
@@ -176,6 +184,7 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 		doubt_answer(t, request);
 		doubt_order(t, request);
 		carried_answer(t, request);
+		pool_answer(t, request);
 	}
 	a->mixed |= a->step && (a->mode == ATTRIBUTION_ACTIVE || a->mode == ATTRIBUTION_AFTER) &&
 		    !attribute_same(&a->request, request) && live_has(a->request.request);
@@ -184,6 +193,9 @@ void attribute_write(struct thread *t, const struct feed_context *request, bool 
 	a->foreign = is_foreign(t, request);
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_AFTER, request);
+	a->in_a_row = true;
+	a->worked = false;
+	pool_begins(t, request);
 }
 
 void attribute_write_unknown(struct thread *t)
@@ -246,8 +258,14 @@ void attribute_ended(struct thread *t)
 
 void attribute_other(struct thread *t)
 {
-	t->attribution.called = true;
-	go_on(t);
+	struct attribution *a = &t->attribution;
+
+	a->called = true;
+	/* A pool's thread that writes a log: whose line it was is not known. The next answer claims what follows. */
+	if (attribute_may_be_next(t))
+		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+	else
+		go_on(t);
 }
 
 /* Back from a wait: with one unfinished request it can only be that one's turn. */
@@ -282,6 +300,7 @@ void attribute_wait(struct thread *t, bool blocks)
 	t->attribution.blocked = blocks;
 	trial_settle();
 	park(t);
+	afresh(&t->attribution);
 }
 
 void attribute_waited(struct thread *t)
@@ -300,6 +319,7 @@ void attribute_woken(struct thread *t)
 	t->attribution.called = true;
 	t->attribution.heard = 0;
 	park(t);
+	afresh(&t->attribution);
 }
 
 void attribute_read_several(struct thread *t)

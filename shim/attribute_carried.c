@@ -30,13 +30,11 @@ void attribute_shared_answers(void)
 
 void carried_answer(struct thread *t, const struct feed_context *request)
 {
-	const struct attribution *a = &t->attribution;
 	uint32_t lately = get(&attribution_carried.lately);
 
 	if (lately)
 		atomic_store_explicit(&attribution_carried.lately, lately - 1, memory_order_relaxed);
-	if (a->mode == ATTRIBUTION_AFTER && !a->step && attribute_waited_for(t) &&
-	    !attribute_same(&a->request, request))
+	if (attribute_in_a_row(t, request) && attribute_worked(t))
 		atomic_store_explicit(&attribution_carried.in_a_row, 1, memory_order_relaxed);
 }
 

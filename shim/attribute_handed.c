@@ -4,6 +4,7 @@
  * woken it. APP. Whether it was meant for that request, or is one of a pool that takes from its queue
  * whatever comes next, shows only later.
  */
+#include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
 #include "shim/thread.h"
@@ -71,14 +72,16 @@ void attribute_passed_on(struct thread *t)
 /* What comes next may be another's, also when the answer to what came before goes out by another thread. */
 void attribute_idle(struct thread *t)
 {
-	const struct attribution *a = &t->attribution;
+	struct attribution *a = &t->attribution;
 	struct attribute_owner owner = attribute_inherited(t);
 
+	pool_idle(t);
 	if (a->mode == ATTRIBUTION_HANDED || a->created)
 		attribute_passed_on(t);
 	else if (!a->step && ((a->mode == ATTRIBUTION_NONE && attribute_waited_for(t)) ||
 			      (a->mode == ATTRIBUTION_AFTER && !live_has(a->request.request))))
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
+	a->in_a_row = a->worked = false;
 }
 
 void attribute_returned(struct thread *t)

@@ -3,6 +3,7 @@
  * attribute_owner.c - whose a stretch was that ends. APP.
  */
 #include "shim/attribute_doubt.h"
+#include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
 #include "shim/thread.h"
@@ -52,13 +53,15 @@ struct attribute_owner attribute_claimed(const struct thread *t, const struct fe
 	case ATTRIBUTION_NONE:
 		guess = trial_both(trial_by_now(guess), doubt_batched(t, request));
 		guess = trial_both(guess, doubt_reads(t, request));
-		return trial_owner(request, doubt_claim(t, guess));
+		return trial_owner(request, pool_claim(t, request, doubt_claim(t, guess)));
 	case ATTRIBUTION_AFTER:
-		return trial_owner(request, doubt_claim(t, doubt_about(t, request)));
+		return trial_owner(request, pool_claim(t, request, doubt_claim(t, doubt_about(t, request))));
 	case ATTRIBUTION_HANDED:
 		if (guess)
 			return attribute_inherited(t);
-		return attribute_same(&a->request, request) ? trial_owner(request, 0) : nobodys;
+		if (!attribute_same(&a->request, request))
+			return nobodys;
+		return trial_owner(request, a->created ? 0 : pool_claim(t, request, 0));
 	case ATTRIBUTION_SOLE:
 		return attribute_same(&a->request, request) ? trial_owner(request, doubt_claim(t, 0)) : nobodys;
 	case ATTRIBUTION_ACTIVE:

@@ -41,9 +41,24 @@ static inline bool attribute_waited_for(const struct thread *t)
 	       atomic_load_explicit(&t->span.sampled, memory_order_relaxed) == now->stretch;
 }
 
+/* .. or in one that ended since the thread's last answer, wait or read. */
+static inline bool attribute_worked(const struct thread *t)
+{
+	return t->attribution.worked || attribute_waited_for(t);
+}
+
 static inline bool attribute_same(const struct feed_context *a, const struct feed_context *b)
 {
 	return a->request == b->request && a->flags == b->flags;
+}
+
+/* The thread answers request after another, with neither a wait nor a read between. */
+static inline bool attribute_in_a_row(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->in_a_row && !a->step && !attribute_same(&a->request, request) &&
+	       (a->mode == ATTRIBUTION_AFTER || a->mode == ATTRIBUTION_NONE);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "shim/attribute.h"
+#include "shim/attribute_pool.h"
 #include "shim/handoff.h"
 #include "shim/live.h"
 #include "shim/thread.h"
@@ -93,6 +94,7 @@ void handoff_woken(struct thread *t, const void *object, bool noted)
 
 	/* It may have begun to wait before the first request came. */
 	attribute_start(t);
+	pool_begins(t, NULL);
 	if (!noted)
 		return;
 	/* A waiter too many is left behind: then fewer wakes look directed, not more. */

@@ -247,6 +247,7 @@ static void assert_owners(const char *script, const char *expected)
 	believe(TRIAL_ORDER);
 	believe(TRIAL_READS);
 	believe(TRIAL_READER);
+	believe(TRIAL_POOL);
 	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
 	memset(&attribution_carried, 0, sizeof(attribution_carried));

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attribute_pool.c - whether a pool's threads answer what they have worked for. APP; relaxed counters of the process.
+ *
+ * A thread that answers, takes the next request off a queue, works and answers that makes no call in between, so
+ * the second answer claims the work. If another thread sends some of the answers, work for those is claimed as well.
+ * Four things show that:
+ * - a thread has hardly ever worked before the answers that it sends, while others have;
+ * - a thread idles, having worked and not answered;
+ * - the thread that has read a request answers it in a later turn, without work, while a pool answers others;
+ * - answers without work come in bunches, as they do when they are jobs of their own in the queue.
+ */
+#include <stdatomic.h>
+
+#include "shim/attribute_doubt.h"
+#include "shim/attribute_pool.h"
+#include "shim/attribute_turn.h"
+#include "shim/live.h"
+
+#define POOL_AGAIN 256 /* answers that must show the contrary */
+/* A thread is judged by the answers before which it should have been sampled so often, and suspected before; so
+ * much less is too little. */
+#define SHARE_ENOUGH 20
+#define SHARE_SUSPECT 6
+#define SHARE_LITTLE 3
+/* One piece of evidence outweighs so many answers, or waits behind an answer; so many pieces are needed. */
+#define STRAY_WEIGHT 32
+#define STRAYS 3
+/* Answers without threads that go from one request to the next until they are believed not to; again. */
+#define ROW_PROOF 128
+#define ROW_AGAIN 1024
+#define COUNTS_MAX 1024 /* counts are halved there: programs change their ways */
+
+/* Of answers by threads that had not read their requests; worked: sampled before. */
+static struct {
+	_Atomic uint32_t answers, worked;
+	_Atomic uint32_t row;	      /* until so many more come, threads may work for two with no wait between */
+	_Atomic uint32_t ever;	      /* some have */
+	_Atomic uint32_t strays;      /* the weight of the evidence */
+	_Atomic uint32_t last_worked; /* the one before was worked for */
+	_Atomic uint32_t pairs[2][2]; /* of two one behind the other: whether worked for */
+} pool = {.row = ROW_PROOF};
+
+static uint32_t get(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+static void set(_Atomic uint32_t *count, uint32_t value)
+{
+	atomic_store_explicit(count, value, memory_order_relaxed);
+}
+
+/* A lost count does not matter. */
+static uint32_t add(_Atomic uint32_t *count, uint32_t n)
+{
+	uint32_t sum = get(count) + n;
+
+	set(count, sum);
+	return sum;
+}
+
+bool pool_has(const struct thread *t, const struct feed_context *request)
+{
+	uint32_t turn;
+
+	return !t->attribution.step && live_has(request->request) &&
+	       !live_turn(t->tid, request->request, &turn);
+}
+
+void pool_begins(struct thread *t, const struct feed_context *answered)
+{
+	struct attribution_worker *w = &t->attribution.worker;
+	uint32_t newest = live_newest(), others = live_total();
+
+	if (answered && live_has(answered->request) && others)
+		others--;
+	w->alone = others <= 1;
+	w->since = newest - others;
+}
+
+/* No other request has been unfinished since then. */
+static bool is_alone(const struct thread *t)
+{
+	const struct attribution_worker *w = &t->attribution.worker;
+
+	return w->alone && live_total() <= 1 && live_newest() - w->since <= 1;
+}
+
+static uint64_t doubt(const struct thread *t, const struct feed_context *request)
+{
+	if (!pool_has(t, request) || is_alone(t))
+		return 0;
+	if (!trial_again(TRIAL_POOL))
+		return trial_left(TRIAL_POOL) ? trial_number(TRIAL_POOL) : 0;
+	/* Where threads idle before each request, what they have worked since is for that. */
+	return t->attribution.in_a_row || get(&pool.row) ? TRIAL_NEVER : 0;
+}
+
+uint64_t pool_claim(const struct thread *t, const struct feed_context *request, uint64_t other)
+{
+	uint64_t own = doubt(t, request);
+
+	/* A ticket hangs on one trial. */
+	return own && other ? TRIAL_NEVER : own | other;
+}
+
+/* What is known by now is used up. Where threads idle before each request nothing is mistaken. */
+static void fail(void)
+{
+	if (!get(&pool.ever))
+		return;
+	set(&pool.strays, 0);
+	for (int i = 0; i < 4; i++)
+		set(&pool.pairs[i / 2][i % 2], 0);
+	trial_fail(TRIAL_POOL, POOL_AGAIN);
+}
+
+static void ease(_Atomic uint32_t *count)
+{
+	uint32_t n = get(count);
+
+	if (n)
+		set(count, n - 1);
+}
+
+static void stray(void)
+{
+	if (get(&pool.strays) >= (STRAYS - 1) * STRAY_WEIGHT)
+		fail();
+	else
+		add(&pool.strays, STRAY_WEIGHT);
+}
+
+/* Of the answers that this thread sends, too few are worked for. */
+static bool is_carrier(struct attribution_worker *w)
+{
+	uint64_t expected = (uint64_t)w->answers * get(&pool.worked), all = get(&pool.answers);
+	bool little = w->worked * all * SHARE_LITTLE < expected;
+
+	if (little && expected >= SHARE_SUSPECT * all && !get(&pool.strays))
+		set(&pool.strays, STRAY_WEIGHT);
+	if (expected < SHARE_ENOUGH * all)
+		return false;
+	w->answers = w->worked = 0;
+	return little;
+}
+
+/* Whether it depends on the answer before whether one is worked for: correlation above 1/5, at four deviations. */
+static bool is_bunched(void)
+{
+	uint64_t n00 = get(&pool.pairs[0][0]), n01 = get(&pool.pairs[0][1]);
+	uint64_t n10 = get(&pool.pairs[1][0]), n11 = get(&pool.pairs[1][1]);
+	uint64_t spread = (n10 + n11) * (n00 + n01), n = n00 + n01 + n10 + n11, excess;
+
+	if (n00 * n11 <= n01 * n10)
+		return false;
+	excess = n00 * n11 - n01 * n10;
+	return excess * 5 > spread && excess * excess * n > 16 * spread * spread;
+}
+
+static void note_pair(bool worked)
+{
+	bool before = get(&pool.last_worked);
+
+	set(&pool.last_worked, worked);
+	if (add(&pool.pairs[before][worked], 1) < COUNTS_MAX)
+		return;
+	for (int i = 0; i < 4; i++)
+		set(&pool.pairs[i / 2][i % 2], get(&pool.pairs[i / 2][i % 2]) / 2);
+}
+
+static void note_worked(bool worked)
+{
+	add(&pool.worked, worked);
+	if (add(&pool.answers, 1) >= COUNTS_MAX) {
+		set(&pool.answers, get(&pool.answers) / 2);
+		set(&pool.worked, get(&pool.worked) / 2);
+	}
+	note_pair(worked);
+	if (!worked)
+		return;
+	if (!get(&pool.strays) || !get(&pool.ever))
+		trial_proof(TRIAL_POOL);
+	ease(&pool.strays);
+}
+
+/* Its reader had turned to others, and has not been told by a read that this is next. */
+static void note_reader(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+	uint32_t turn;
+
+	if (a->mode == ATTRIBUTION_NONE && get(&pool.answers) && !attribute_worked(t) &&
+	    live_turn(t->tid, request->request, &turn) && turn != a->turn &&
+	    !live_named(t->tid, request->request, a->turn))
+		stray();
+}
+
+void pool_answer(struct thread *t, const struct feed_context *request)
+{
+	struct attribution_worker *w = &t->attribution.worker;
+	bool worked = attribute_worked(t);
+
+	if (t->attribution.step)
+		return;
+	if (!pool_has(t, request)) {
+		note_reader(t, request);
+		return;
+	}
+	if (worked && attribute_in_a_row(t, request)) {
+		set(&pool.row, ROW_AGAIN);
+		set(&pool.ever, 1);
+	} else if (worked) {
+		ease(&pool.row);
+	}
+	w->any = true;
+	w->answers++;
+	w->worked += worked;
+	note_worked(worked);
+	if (is_carrier(w) || is_bunched())
+		fail();
+}
+
+void pool_idle(struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	if (a->step || !a->worker.any || (a->mode != ATTRIBUTION_NONE && a->mode != ATTRIBUTION_AFTER))
+		return;
+	if (attribute_worked(t))
+		stray();
+	else if (a->in_a_row)
+		ease(&pool.strays);
+}
