@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct http2) < HTTP2_BYTES_EACH / 3,
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #define PREFACE (sizeof(preface) - 1)
+#define STREAM_MAX 0x7fffffff
 
 struct http2 *http2_open(size_t seen)
 {
@@ -26,6 +27,7 @@ struct http2 *http2_open(size_t seen)
 		return NULL;
 	memset(h, 0, sizeof(*h));
 	h->preface = (uint8_t)seen;
+	h->last_answered = STREAM_MAX;
 	h->where = seen < PREFACE ? HTTP2_IN_PREFACE : HTTP2_IN_FRAME_HEADER;
 	h->hpack = hpack_init((char *)h + OWN, HTTP2_BYTES_EACH - OWN);
 	if (!h->hpack) {
@@ -69,6 +71,15 @@ static ssize_t step_preface(struct http2 *h, const uint8_t *bytes, size_t n)
 	return (ssize_t)take;
 }
 
+/* A frame that opens no stream, or a piece of one. */
+static void note(struct http2 *h)
+{
+	struct http2_frame *f = &h->in;
+
+	if (h->seen && f->stream)
+		h->seen(h->seen_arg, http2_find(h, f->stream), f->type == HTTP2_RST_STREAM);
+}
+
 /* A new stream, or trailers: ids of new streams only grow (section 5.1.1). */
 static int begin_headers(struct http2 *h)
 {
@@ -89,6 +100,8 @@ static int begin_headers(struct http2 *h)
 		h->last_stream = f->stream;
 		h->ends = f->flags & HTTP2_END_STREAM;
 		http2_head_begin(h);
+	} else {
+		note(h);
 	}
 	h->fragment = f->left - h->prefix;
 	h->where = h->prefix ? HTTP2_IN_PREFIX : HTTP2_IN_FRAGMENT;
@@ -116,6 +129,10 @@ static int begin_frame(struct http2 *h)
 		return f->stream == h->block_stream ? 0 : -EPROTO;
 	case HTTP2_PUSH_PROMISE: /* clients make none, and its block would have to be decoded */
 		return -EPROTO;
+	case HTTP2_DATA:
+	case HTTP2_RST_STREAM:
+		note(h);
+		return 0;
 	default:
 		return 0;
 	}
@@ -204,6 +221,26 @@ static bool is_due(const struct http2 *h)
 	if (h->where == HTTP2_IN_FRAGMENT)
 		return !h->fragment;
 	return h->where == HTTP2_IN_REST && !h->in.left;
+}
+
+/* More of a frame that an earlier call has begun. */
+static void note_rest(struct http2 *h)
+{
+	if (h->where == HTTP2_IN_REST && h->in.type == HTTP2_DATA && h->in.left)
+		note(h);
+}
+
+ssize_t http2_feed_seen(struct http2 *h, const void *bytes, size_t n, http2_seen_fn *seen, void *arg)
+{
+	ssize_t ret;
+
+	h->seen = seen;
+	h->seen_arg = arg;
+	if (n)
+		note_rest(h);
+	ret = http2_feed(h, bytes, n);
+	h->seen = NULL;
+	return ret;
 }
 
 ssize_t http2_feed(struct http2 *h, const void *buf, size_t n)

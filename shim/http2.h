@@ -22,10 +22,11 @@
 
 struct http2;
 
-/* A live request. request is the caller's. */
+/* A live request. request and guess are the caller's. */
 struct http2_stream {
 	uint32_t id;
 	bool answered; /* a HEADERS or DATA frame went out for it, and its seen() has returned */
+	uint64_t guess;
 	struct feed_context request;
 };
 
@@ -60,10 +61,15 @@ typedef void http2_seen_fn(void *arg, struct http2_stream *stream, bool ended);
 /*
  * The next n bytes of the direction that answers go; bytes may be NULL if they were not in memory
  * (sendfile), which only a frame's payload can be. seen is called once for each HEADERS,
- * CONTINUATION, DATA and RST_STREAM frame that they touch. 0, or -EPROTO for good: from here on no
+ * CONTINUATION, DATA and RST_STREAM frame that they touch (the last only of a live stream). 0, or -EPROTO for good: from here on no
  * byte's stream is known.
  */
 int http2_sent(struct http2 *h, const void *bytes, size_t n, http2_seen_fn *seen, void *arg);
+/* As http2_feed(); and seen is called once for each DATA, RST_STREAM and trailers' frame that the bytes touch.
+ * ended: the client has reset the stream. */
+ssize_t http2_feed_seen(struct http2 *h, const void *bytes, size_t n, http2_seen_fn *seen, void *arg);
+/* Streams above are not answered: the server has said so (GOAWAY). */
+uint32_t http2_last_answered(const struct http2 *h);
 
 /*
  * Live requests, in the order of their ids. Begin forgets the oldest of HTTP2_STREAMS_MAX; a

@@ -36,7 +36,9 @@ static void frame_passed(struct http2 *h, http2_seen_fn *seen, void *arg)
 		struct http2_stream *s = http2_find(h, f->stream);
 		bool ended = !f->left && frame_ends(h);
 
-		seen(arg, s, ended);
+		/* A stream that is over may be reset behind its answer, as its body is not wanted. */
+		if (s || f->type != HTTP2_RST_STREAM)
+			seen(arg, s, ended);
 		if (s && f->type != HTTP2_RST_STREAM)
 			s->answered = true;
 		if (ended)
@@ -44,6 +46,16 @@ static void frame_passed(struct http2 *h, http2_seen_fn *seen, void *arg)
 	}
 	if (!f->left)
 		f->got = 0;
+}
+
+/* The first word of a GOAWAY says which streams the server has taken up at most (section 6.8). */
+static void take_goaway(struct http2 *h, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; bytes && i < n && h->goaway_got < 4; i++) {
+		h->goaway = h->goaway << 8 | bytes[i];
+		if (++h->goaway_got == 4)
+			h->last_answered = h->goaway & 0x7fffffff;
+	}
 }
 
 /* Bytes of one frame; how many. -EPROTO: a frame's header is not to be seen, or cannot be one. */
@@ -62,11 +74,19 @@ static ssize_t take_frame(struct http2 *h, const uint8_t *bytes, size_t n, http2
 		if (!h->out_settled && f->type != HTTP2_SETTINGS)
 			return -EPROTO;
 		h->out_settled = 1;
+		h->goaway_got = 0;
 	}
 	payload = n - took < f->left ? n - took : f->left;
+	if (f->type == HTTP2_GOAWAY)
+		take_goaway(h, bytes ? bytes + took : NULL, payload);
 	f->left -= (uint32_t)payload;
 	frame_passed(h, seen, arg);
 	return (ssize_t)(took + payload);
+}
+
+uint32_t http2_last_answered(const struct http2 *h)
+{
+	return h->last_answered;
 }
 
 int http2_sent(struct http2 *h, const void *buf, size_t n, http2_seen_fn *seen, void *arg)

@@ -20,6 +20,7 @@ enum http2_type { /* RFC 9113, section 6; others are skipped */
 		  HTTP2_RST_STREAM = 3,
 		  HTTP2_SETTINGS = 4,
 		  HTTP2_PUSH_PROMISE = 5,
+		  HTTP2_GOAWAY = 7,
 		  HTTP2_CONTINUATION = 9,
 };
 
@@ -67,12 +68,17 @@ struct http2 {
 	struct request_head head;
 	struct propagator propagator;
 	struct hpack *hpack;
+	http2_seen_fn *seen; /* during a call of http2_feed_seen() */
+	void *seen_arg;
 
 	/* answers */
 	struct http2_frame out;
 	uint8_t out_lost; /* where frames begin is not known any more */
 	uint8_t out_settled;
 	uint8_t out_ends; /* the header block that is going out is its stream's last */
+	uint8_t goaway_got;   /* bytes of this one's last stream */
+	uint32_t goaway;
+	uint32_t last_answered; /* as the last whole one says; 0x7fffffff: none came */
 
 	uint32_t count, forgotten;
 	struct http2_stream streams[HTTP2_STREAMS_MAX]; /* the first count, ascending */

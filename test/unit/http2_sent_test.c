@@ -107,6 +107,15 @@ static void trailers_end_a_stream_with_their_last_piece(void **state)
 	sees_in(3, 0, "1! 3! ");
 }
 
+/* As nginx does when it has not read a request's body. */
+static void a_reset_behind_an_answer_is_part_of_it(void **state)
+{
+	start(&w, "");
+	frame(&w, HEADERS, END_HEADERS | END_STREAM, 3, "\x88", 1);
+	frame(&w, RST_STREAM, 0, 3, "\0\0\0\0", 4);
+	sees_in(3, 0, "3! ");
+}
+
 static void a_push_is_for_no_request(void **state)
 {
 	start(&w, "");
@@ -165,6 +174,49 @@ static void a_server_that_does_not_begin_with_settings_is_none(void **state)
 	sees_in(1, -EPROTO, "");
 }
 
+static void a_server_says_which_streams_it_answers(void **state)
+{
+	start(&w, "");
+	frame(&w, GOAWAY, 0, 0, "\x80\0\1\5\0\0\0\0why", 11);
+	for (size_t cut = 0; cut <= w.n; cut++) {
+		struct http2 *h = with_streams(1);
+
+		assert_int_equal(http2_last_answered(h), 0x7fffffff);
+		assert_int_equal(http2_sent(h, w.bytes, cut, note, NULL), 0);
+		assert_int_equal(http2_sent(h, w.bytes + cut, w.n - cut, note, NULL), 0);
+		assert_int_equal(http2_last_answered(h), 0x105);
+		http2_close(h);
+	}
+}
+
+/* The other direction, when who asks wants to know of every frame. */
+static void frames_of_requests_are_told_apart_too(void **state)
+{
+	struct http2 *h = http2_open(0);
+	ssize_t used;
+
+	start(&w, PREFACE);
+	get(&w, 1, END_HEADERS, "/", '-');
+	frame(&w, DATA, 0, 1, "abc", 3);
+	get(&w, 3, END_HEADERS, "/", '-');
+	frame(&w, SETTINGS, 1, 0, "", 0);
+	frame(&w, DATA, END_STREAM, 3, "", 0);
+	frame(&w, HEADERS, END_HEADERS | END_STREAM, 1, "", 0);
+	frame(&w, RST_STREAM, 0, 3, "\0\0\0\1", 4);
+	frame(&w, DATA, 0, 3, "late", 4);
+	strcpy(seen, " ");
+	for (size_t at = 0; at < w.n; at += (size_t)used) {
+		used = http2_feed_seen(h, w.bytes + at, 1, note, NULL);
+		assert_true(used >= 0);
+		if (used)
+			http2_begin(h, http2_stream(h));
+		used = 1;
+	}
+	assert_string_equal(seen + 1, "1 3 1 3! ? ");
+	assert_int_equal(http2_live(h), 1);
+	http2_close(h);
+}
+
 static void the_oldest_of_too_many_is_forgotten_but_counted(void **state)
 {
 	struct http2 *h = http2_open(24);
@@ -203,10 +255,13 @@ int main(void)
 	    cmocka_unit_test(answers_of_real_servers_are_told_apart),
 	    cmocka_unit_test(interleaved_answers_are_told_apart),
 	    cmocka_unit_test(trailers_end_a_stream_with_their_last_piece),
+	    cmocka_unit_test(a_reset_behind_an_answer_is_part_of_it),
 	    cmocka_unit_test(a_push_is_for_no_request),
 	    cmocka_unit_test(an_answer_is_noted_and_its_end_forgets_the_stream),
 	    cmocka_unit_test(a_payload_may_be_sent_from_a_file),
 	    cmocka_unit_test(a_server_that_does_not_begin_with_settings_is_none),
+	    cmocka_unit_test(a_server_says_which_streams_it_answers),
+	    cmocka_unit_test(frames_of_requests_are_told_apart_too),
 	    cmocka_unit_test(the_oldest_of_too_many_is_forgotten_but_counted),
 	    cmocka_unit_test(a_stream_that_begins_twice_is_one),
 	};

@@ -25,6 +25,7 @@
 #define RST_STREAM 3
 #define SETTINGS 4
 #define PUSH_PROMISE 5
+#define GOAWAY 7
 #define CONTINUATION 9
 #define END_STREAM 1
 #define END_HEADERS 4
