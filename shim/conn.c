@@ -161,7 +161,7 @@ static void received(struct thread *t, struct conn *c, const struct iovec *vecto
 		     ssize_t n)
 {
 	if (!is_clients(c)) {
-		upstream_received(t, c);
+		upstream_received(t, c, vector, count, (size_t)n);
 		return;
 	}
 	for (size_t i = 0; i < count && n > 0; i++) {
@@ -187,10 +187,12 @@ void conn_received_vector(struct thread *t, int fd, const struct iovec *vector, 
 	c = known(t, fd, CONN_READS);
 	if (!c)
 		return;
-	if (c->tls != CONN_CLEAR && is_clients(c))
+	if (c->tls == CONN_CLEAR)
+		received(t, c, vector, count, n);
+	else if (is_clients(c))
 		received_cipher(t, c);
 	else
-		received(t, c, vector, count, n);
+		upstream_ciphertext(t, c);
 	if (c->tls != CONN_CLEAR)
 		t->tls.last = fd;
 	conn_leave(c);
@@ -216,7 +218,7 @@ static struct conn *plain(struct thread *t, int fd, enum conn_way way)
 		protocol_init(&c->scanner);
 		c->kind = CONN_INBOUND;
 	} else if (!is_clients(c)) {
-		c->unscanned = 0;
+		c->unscanned = c->heard = 0;
 		protocol_init(&c->scanner);
 	}
 	c->tls = CONN_PLAIN;
@@ -254,7 +256,7 @@ void conn_drained(struct thread *t, int fd, ssize_t n)
 		}
 		tell_read(t, c);
 	} else {
-		upstream_received(t, c);
+		upstream_received(t, c, NULL, 0, (size_t)n);
 	}
 	conn_leave(c);
 }

@@ -47,7 +47,8 @@ void streams_forget(struct conn *c)
 	if (!c->http2)
 		return;
 	streams = http2_streams(c->http2, &count);
-	for (size_t i = 0; i < count; i++)
+	/* Those that a connection of our own is lent to go on without it. */
+	for (size_t i = 0; c->kind != CONN_UPSTREAM && i < count; i++)
 		live_end(streams[i].request.request);
 	http2_close(c->http2);
 	c->http2 = NULL;

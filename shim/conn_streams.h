@@ -20,7 +20,7 @@ struct thread;
 void streams_begin(struct conn *conn, size_t preface);
 /* The live request has led to HTTP/2 and is its stream 1. */
 void streams_upgrade(struct conn *conn);
-/* All of its requests are over. */
+/* It is no HTTP/2 connection any more; all of its requests, if they are a client's, are over. */
 void streams_forget(struct conn *conn);
 /* n bytes came in; tell the thread what they mean once all have: streams_told(). */
 void streams_received(struct thread *thread, struct conn *conn, const void *bytes, size_t n);

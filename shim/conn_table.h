@@ -53,15 +53,21 @@ struct conn {
 	unsigned char awaiting;	 /* upstream: written to for request, and not read from since */
 	unsigned char shared;	 /* upstream: written to for several requests at a time */
 	unsigned char unscanned; /* upstream: what goes out is not HTTP/1 */
-	unsigned char heads;	 /* HTTP/2: new ones read in .turn of a thread, and since the last answer */
+	/* HTTP/2: new ones read in .turn of a thread, and since the last answer; upstream: some went out */
+	unsigned char heads;
 	unsigned char new_heads; /* HTTP/2: some were in the bytes just read */
 	unsigned char tls;	 /* enum conn_tls */
 	unsigned char used;	 /* upstream: bytes have passed */
+	unsigned char heard;	 /* upstream: some came in that nobody followed */
+	unsigned char spoke;	 /* upstream: a head of HTTP/1 went out */
+	unsigned char carried;	 /* upstream HTTP/2: threads write, or read, for each other */
+	unsigned char contexts;	 /* upstream HTTP/2: a head had trace context */
 	uint32_t turn;		 /* HTTP/2: of .heads; upstream: in which it was made or connected */
-	int32_t writer;		 /* HTTP/2: the thread that began an answer last; 0: none yet */
+	int32_t writer;		 /* HTTP/2: the thread that began an answer or a call last; 0: none yet */
 	uint32_t generation;	 /* counts what the number has meant */
 	uint64_t guess; /* upstream: .request is no more than that, of that trial; 0: it is sure */
-	struct feed_context request; /* inbound: the live one, no flags: none; else the one lent to */
+	/* inbound: the live one, no flags: none; else the one lent to (HTTP/2: that has all calls) */
+	struct feed_context request;
 	struct http2 *http2;	     /* NULL: it is not HTTP/2 */
 	/* inbound: of both directions; upstream: its .http1, of what goes out */
 	struct protocol_scanner scanner;

@@ -8,6 +8,7 @@
 
 #include "shim/attribute.h"
 #include "shim/conn.h"
+#include "shim/conn_calls.h"
 #include "shim/conn_table.h"
 #include "shim/conn_upstream.h"
 #include "shim/live.h"
@@ -64,7 +65,7 @@ static bool awaited(const struct thread *t, const struct conn *c)
 	return !c->used && c->turn != t->attribution.turn && attribute_among_others(t);
 }
 
-void upstream_received(struct thread *t, struct conn *c)
+static void received(struct thread *t, struct conn *c)
 {
 	if (c->shared) {
 		attribute_lost(t);
@@ -81,6 +82,33 @@ void upstream_received(struct thread *t, struct conn *c)
 		attribute_other(t);
 }
 
+/* Nothing was understood of it so far, but that it may begin as HTTP/2. */
+static bool may_begin(const struct conn *c)
+{
+	return c->kind == CONN_UPSTREAM && !c->unscanned && !c->heard && !c->spoke;
+}
+
+void upstream_received(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		       size_t n)
+{
+	if (!c->http2 && may_begin(c) && calls_greeted(vector, count, n))
+		calls_begin(c, http1_pending(&c->scanner.http1));
+	if (c->http2) {
+		calls_received(t, c, vector, count, n);
+		return;
+	}
+	c->heard = 1;
+	received(t, c);
+}
+
+void upstream_ciphertext(struct thread *t, struct conn *c)
+{
+	if (c->http2)
+		attribute_other(t);
+	else
+		received(t, c);
+}
+
 void upstream_tried(struct thread *t, int fd)
 {
 	struct conn *c = conn_find(fd);
@@ -88,14 +116,14 @@ void upstream_tried(struct thread *t, int fd)
 	if (!c || c->kind != CONN_UPSTREAM || !conn_enter(c, CONN_READS))
 		return;
 	/* The end of an answer is the answer's last call, and often what it was waited for. */
-	if (!c->shared && live_has(c->request.request))
+	if (!c->shared && !c->http2 && live_has(c->request.request))
 		attribute_answered(t, &c->request, c->guess);
 	conn_leave(c);
 }
 
 /* The live request whose trace the program names in a head among the bytes. */
 static bool named(struct conn *c, const struct iovec *vector, size_t count, size_t n,
-		  struct feed_context *out)
+		  struct feed_context *out, bool *http2)
 {
 	bool found = false;
 
@@ -111,9 +139,11 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 			const struct request_head *head = http1_request(&c->scanner.http1);
 
 			if (used <= 0) {
+				*http2 = used == PROTOCOL_HTTP2_BEGINS && may_begin(c);
 				c->unscanned = used < 0;
 				break;
 			}
+			c->spoke = 1;
 			found = head->has_context && live_of_trace(head->context.trace_id, out);
 			bytes += used;
 			left -= (size_t)used;
@@ -130,16 +160,23 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	const struct feed_context *known = attribute_guess(t, &guess);
 	struct feed_context request;
 
-	bool late = awaited(t, c);
+	bool late = awaited(t, c), http2 = false, is_named;
+	size_t earlier = http1_pending(&c->scanner.http1);
 
-	c->used = 1;
 	if (c->kind == CONN_WAKE) {
 		/* Who was handed work and wakes another has done it. */
 		attribute_passed_on(t);
 		attribute_other(t);
 		return;
 	}
-	if (named(c, vector, count, n, &request)) {
+	if (!c->http2)
+		is_named = named(c, vector, count, n, &request, &http2);
+	if (c->http2 || (http2 && calls_begin(c, earlier))) {
+		calls_sent(t, c, vector, count, n);
+		return;
+	}
+	c->used = 1;
+	if (is_named) {
 		guess = 0;
 		if (lent && !c->awaiting && c->request.request != request.request)
 			attribute_misled(t);

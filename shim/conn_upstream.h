@@ -13,7 +13,11 @@
 struct conn;
 struct thread;
 
-void upstream_received(struct thread *thread, struct conn *conn);
+/* n bytes came in; vector: what they were, NULL where that is not known. */
+void upstream_received(struct thread *thread, struct conn *conn, const struct iovec *vector,
+		       size_t count, size_t n);
+/* Ciphertext came in whose plaintext goes through a TLS library's calls. */
+void upstream_ciphertext(struct thread *thread, struct conn *conn);
 /* Nothing came from fd, which need not be one of these: the end, or nothing yet. */
 void upstream_tried(struct thread *thread, int fd);
 /* n bytes went out; vector: what they were, NULL where that is not known. */
