@@ -172,6 +172,7 @@ $(B)/fuzz/%: test/fuzz/%.c $(libcore) $(libagent) $(libpprof)
 		$(AGENT_LIBS) $(fuzz_libs_$*)
 # The library's own server is the oracle.
 fuzz_libs_fuzz_http2 := -lnghttp2
+fuzz_libs_fuzz_http2_calls := -lnghttp2
 fuzz-targets: $(FUZZ:%=$(B)/fuzz/fuzz_%)
 .PHONY: fuzz-targets fuzz-replay fuzz-keep
 
