@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// node server.js PORT direct|file|pool|timer|immediate|proxy [UPSTREAM], or PORT https|h2c: what a handler
+// node server.js PORT direct|file|pool|timer|immediate|proxy|proxyh2 [UPSTREAM], or PORT https|h2c: what a handler
 // does before it answers, and how it is asked.
 'use strict';
 const crypto = require('crypto');
@@ -12,6 +12,13 @@ const burn = require(path.join(__dirname, 'burn.node'));
 
 const kind = process.argv[3];
 const agent = new http.Agent({ keepAlive: true });
+
+let open;
+
+function session() {
+	open = open || http2.connect(`http://127.0.0.1:${process.argv[4]}`);
+	return open;
+}
 
 function slices(n, us, left, next, done) {
 	burn(n, us / 4);
@@ -51,6 +58,17 @@ const handlers = {
 				done();
 			});
 		});
+	},
+	proxyh2(n, us, done, request) {
+		burn(n, us * 0.3);
+		const context = request.headers.traceparent;
+		const call = session().request({ ':path': request.url, ...(context && { traceparent: context }) });
+		call.resume();
+		call.on('end', () => {
+			burn(n, us * 0.3);
+			done();
+		});
+		call.end();
 	},
 	upstream(n, us, done) {
 		burn(n, us * 0.4);

@@ -4,7 +4,7 @@ import shutil
 
 import servers
 from program import BUILT, Program
-from programs.nginx import certificate
+from programs.nginx import burning_back, certificate
 
 MODULES = "/usr/lib/apache2/modules"
 CONFIG = """
@@ -44,6 +44,16 @@ function handle(r)
     r:puts("done\\n")
     return apache2.OK
 end
+"""
+HOOKS = """
+local burn = package.loadlib("{dir}/burn_lua.so", "burn_lua")
+local function work(r, share)
+    local n, us = r.args:match("n=(%d+)&us=(%d+)")
+    burn(n, us * share)
+    return apache2.DECLINED
+end
+function before(r) return work(r, 0.3) end
+function after(r) return work(r, 0.2) end
 """
 THREADS = "StartServers 2\nServerLimit 2\nThreadsPerChild 32\nMaxRequestWorkers 64"
 
@@ -130,6 +140,23 @@ class Proxy(Event):
                     "-DFOREGROUND"])
 
 
+class ProxyH2(Event):
+    name, shape = "Apache proxy h2", "work before and after an nginx that works too, asked by mod_proxy_http2"
+    needs = (*Event.needs, "nginx")
+    path = "/front"
+    modules = ("proxy", "proxy_http2")
+    more = """
+ProxyPass /front h2c://127.0.0.1:{upstream}/burn
+LuaHookFixups {dir}/hook.lua before
+LuaHookLog {dir}/hook.lua after
+"""
+
+    def prepare(self):
+        self.write("hook.lua", HOOKS.replace("{dir}", str(self.dir)))
+        Apache.prepare(self)
+        burning_back(self, 0.5)
+
+
 class Cgi(Prefork):
     name, shape = "Apache CGI", "a process a request, by fork and exec"
     factor, tolerance = 10, 0.5
@@ -148,4 +175,4 @@ class Cgi(Prefork):
              "PYROSCOPE_APPLICATION_NAME", "HOST_ROOM"]) + "\n"
 
 
-PROGRAMS = [Event, Worker, Prefork, Https, H2, H2Upgrade, Proxy, Cgi]
+PROGRAMS = [Event, Worker, Prefork, Https, H2, H2Upgrade, Proxy, ProxyH2, Cgi]

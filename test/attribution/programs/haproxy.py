@@ -71,8 +71,9 @@ class Proxy(Haproxy):
     default_backend back
 backend back
     http-reuse safe
-    server back 127.0.0.1:{upstream}
+    server back 127.0.0.1:{upstream}{speaks}
 """
+    speaks = ""
 
     def prepare(self):
         self.upstream = servers.free_ports(["back"])["back"]
@@ -80,14 +81,19 @@ backend back
         self.write("back.lua", SERVICE.replace("{dir}", str(self.dir)).replace("{work}", work))
         self.spawn(["haproxy", "-db", "-f", self.write("back.cfg", CONFIG.format(
             dir=self.dir, port=self.upstream, threads=self.threads, each="-per-thread")
-            .replace("service.lua", "back.lua"))])
+            .replace("service.lua", "back.lua").replace(str(self.upstream), f"{self.upstream}{self.speaks}"))])
 
     def command(self):
         self.write("service.lua", ACTIONS.replace("{dir}", str(self.dir)))
         text = CONFIG.format(dir=self.dir, port=self.port, threads=self.threads, each="-per-thread")
         text = text.replace("    http-request use-service lua.burn\n",
-                            self.front.format(upstream=self.upstream))
+                            self.front.format(upstream=self.upstream, speaks=self.speaks))
         return ["haproxy", "-db", "-f", self.write("haproxy.cfg", text)]
 
 
-PROGRAMS = [Haproxy, Yield, Proxy]
+class ProxyH2(Proxy):
+    name, shape = "HAProxy proxy h2", "the same; the two speak HTTP/2, many streams a connection"
+    speaks = " proto h2"
+
+
+PROGRAMS = [Haproxy, Yield, Proxy, ProxyH2]

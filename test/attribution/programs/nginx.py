@@ -53,6 +53,16 @@ def certificate(directory):
     (directory / "key.pem").chmod(0o644)
 
 
+def burning_back(program, share):
+    """Starts an nginx behind program, at program.upstream, that speaks HTTP/2 and burns that share."""
+    location = 'location = /burn { content_by_lua_block { burn(%s) ngx.say("done") } }' % share
+    program.upstream = servers.free_ports(["back"])["back"]
+    program.write("back.conf", CONFIG.format(
+        load="", modules=MODULES, name="back", port=program.upstream, listen="http2", user="user www-data;",
+        http="", server="", locations=location, dir=program.dir))
+    program.spawn(["nginx", "-c", program.dir / "back.conf", "-e", program.dir / "back.error"])
+
+
 class Nginx(Program):
     name, shape = "nginx", "event loop, content phase"
     needs = ("nginx", f"{MODULES}/ngx_http_lua_module.so")
@@ -156,6 +166,39 @@ class Cosocket(Proxy):
     } }"""
 
 
+class GrpcPass(Proxy):
+    name, shape = "nginx grpc_pass", "before and after a pooled upstream by HTTP/2, a stream a connection at a time"
+    back_listen, scheme = "http2", "grpc"
+    locations = """location = /burn {
+        access_by_lua_block { burn(0.3) }
+        header_filter_by_lua_block { burn(0.2) }
+        log_by_lua_block { burn(0.1) }
+        grpc_pass {scheme}://back;
+    }"""
+
+    def prepare(self):
+        self.locations = self.locations.replace("{scheme}", self.scheme)
+        own, self.listen = self.listen, self.back_listen
+        super().prepare()
+        self.listen = own
+
+
+class GrpcPassUntold(GrpcPass):
+    name, shape = "nginx grpc_pass, untold", "the same; the other gets no trace context and only waits"
+    locations = GrpcPass.locations.replace("0.3", "0.5").replace("0.2", "0.4").replace(
+        "grpc_pass", 'grpc_set_header traceparent ""; grpc_pass')
+    back = 'location = /burn { content_by_lua_block { ngx.sleep(0.004) ngx.say("done") } }'
+
+
+class GrpcPassTls(GrpcPass):
+    name, shape = "nginx grpc_pass TLS", "the same, over TLS"
+    back_listen, scheme, server = "ssl http2", "grpcs", TLS
+
+    def prepare(self):
+        certificate(self.dir)
+        super().prepare()
+
+
 class Perl(Nginx):
     name, shape = "nginx Perl", "event loop, content phase in Perl"
     needs = (*Nginx.needs, f"{MODULES}/ngx_http_perl_module.so", str(BUILT / "burn_perl.so"))
@@ -202,5 +245,5 @@ class H2c(Nginx):
     listen = "http2"
 
 
-PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, Perl, Https, EarlyData, H2,
-            H2c]
+PROGRAMS = [Nginx, Static, Timers, Body, Proxy, ProxyFresh, Cosocket, GrpcPass, GrpcPassUntold, GrpcPassTls,
+            Perl, Https, EarlyData, H2, H2c]

@@ -5,7 +5,7 @@ import shutil
 
 import servers
 from program import Program
-from programs.nginx import certificate
+from programs.nginx import burning_back, certificate
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "handlers" / "server.js"
 
@@ -53,6 +53,15 @@ class Proxy(Node):
         return [*super().command(), self.upstream]
 
 
+class ProxyH2(Proxy):
+    recall, exception = Node.recall, ""
+    name, shape = "Node proxy h2", "work before and after an nginx that works too, all over one HTTP/2 connection"
+    needs, kind = (*Node.needs, "nginx"), "proxyh2"
+
+    def prepare(self):
+        burning_back(self, 0.4)
+
+
 class Https(Node):
     name, shape = "Node https", "event loop, OpenSSL linked into the program"
     kind = protocol = "https"
@@ -69,4 +78,4 @@ class H2c(Node):
     recall, exception = 0, "the answers of several streams go out in one write: left unlabelled"
 
 
-PROGRAMS = [Node, File, Pool, Timer, Immediate, Proxy, Https, H2c]
+PROGRAMS = [Node, File, Pool, Timer, Immediate, Proxy, ProxyH2, Https, H2c]

@@ -184,7 +184,23 @@ class GrpcLogs(Grpc):
     env = Python.env | {"LOG": "access.log"}
 
 
+class GrpcProxy(Grpc):
+    name, shape = "gRPC proxy in Python", "work before and after another gRPC server's answer, which works too"
+    passes = "passes"
+
+    def prepare(self):
+        super().prepare()
+        self.upstream = servers.free_ports(["upstream"])["upstream"]
+        self.spawn([PYTHON, self.dir / self.script, self.upstream])
+        self.options = (self.upstream, self.passes)
+
+
+class GrpcProxyUntold(GrpcProxy):
+    name, shape = "gRPC proxy in Python, untold", "the same; the other gets no trace context and only waits"
+    passes = "drops"
+
+
 PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Shared,
             SharedTls, SharedSleep, SharedYield, SharedJobs,
             SharedQueue, SharedTail, Executor,
-            Gunicorn, GunicornThreads, GunicornLogs, Uwsgi, UwsgiRouter, Grpc, GrpcLogs]
+            Gunicorn, GunicornThreads, GunicornLogs, Uwsgi, UwsgiRouter, Grpc, GrpcLogs, GrpcProxy, GrpcProxyUntold]
