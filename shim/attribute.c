@@ -124,6 +124,7 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 	t->attribution.read |= !t->attribution.step;
 	t->attribution.heard = t->attribution.step ? 0 : request->request;
 	t->attribution.reader = true;
+	doubt_read(t, request);
 	if (attribute_same(&t->attribution.request, request))
 		t->attribution.guess = 0;
 	take_up(t, request, 0);
@@ -231,6 +232,16 @@ void attribute_upstream(struct thread *t, const struct feed_context *request, ui
 	attribute_settle(t, &owner);
 	attribute_turn(t, &owner, ATTRIBUTION_ACTIVE, request);
 	suspect(t, guess);
+}
+
+/* What waited to be written says nothing of what comes next. */
+void attribute_upstream_mixed(struct thread *t)
+{
+	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
+		return;
+	if (doubt_gathered(t))
+		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+	attribute_woken(t);
 }
 
 /* Past a call that is no request's. */

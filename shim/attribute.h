@@ -108,12 +108,15 @@ extern _Atomic uint32_t attribute_helpers_unproven;
 /*
  * Whether the process answers each request when it has worked on it, or works on several and answers them
  * all: then the first answer would claim the work for all of them. Of stretches that an answer looked
- * back on, and of those between it and the next one of the same turn: how many were sampled. Of the
+ * back on, and of those between it and the next one of the same turn: how many were sampled. Likewise of those
+ * from one read of a request to the next, and of those before calls for several went out together. Of the
  * process; relaxed, and a lost count does not matter.
  */
 struct attribution_batches {
 	_Atomic uint32_t firsts, firsts_sampled;
 	_Atomic uint32_t nexts, nexts_sampled;
+	_Atomic uint32_t reads, reads_sampled;
+	_Atomic uint32_t gathered, gathered_sampled;
 };
 extern struct attribution_batches attribution_batches;
 
@@ -143,6 +146,8 @@ void attribute_write_mixed(struct thread *thread);
  * answer yet; guess: as attribute_guess() said. */
 void attribute_upstream(struct thread *thread, const struct feed_context *request, uint64_t guess);
 void attribute_answered(struct thread *thread, const struct feed_context *request, uint64_t guess);
+/* Bytes went out to a server for several requests at once. */
+void attribute_upstream_mixed(struct thread *thread);
 /* What went out names another request than the one it was lent to: the thread's calls mislead. */
 void attribute_misled(struct thread *thread);
 /* Any other call that moves data: a file, a pipe. It may be what some request's work waited for. */

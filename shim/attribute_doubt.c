@@ -213,19 +213,23 @@ void doubt_order(struct thread *t, const struct feed_context *request)
 	}
 }
 
+static uint32_t count_of(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* The nexts are sampled much less often than the firsts. */
+static bool is_rarer(uint32_t nexts, uint32_t nexts_sampled, uint64_t firsts, uint64_t firsts_sampled)
+{
+	return !nexts_sampled || (uint64_t)nexts_sampled * 4 * firsts < firsts_sampled * nexts;
+}
+
 /* Whether answers come together, behind all of the work: sampled much less often between them than before. */
 static bool is_batching(uint32_t nexts, uint32_t nexts_sampled)
 {
 	const struct attribution_batches *b = &attribution_batches;
-	uint64_t firsts = atomic_load_explicit(&b->firsts, memory_order_relaxed);
-	uint64_t firsts_sampled = atomic_load_explicit(&b->firsts_sampled, memory_order_relaxed);
 
-	return !nexts_sampled || (uint64_t)nexts_sampled * 4 * firsts < firsts_sampled * nexts;
-}
-
-static uint32_t count_of(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
+	return is_rarer(nexts, nexts_sampled, count_of(&b->firsts), count_of(&b->firsts_sampled));
 }
 
 enum trial_state doubt_batches(void)
@@ -248,4 +252,32 @@ uint64_t doubt_batched(const struct thread *t, const struct feed_context *reques
 		return 0;
 	/* Trust is earned here too. */
 	return nexts < BATCHES_MIN ? trial_number(TRIAL_BATCH) : TRIAL_NEVER;
+}
+
+/* The thread turns from one request to the head of another. */
+void doubt_read(const struct thread *t, const struct feed_context *request)
+{
+	const struct attribution *a = &t->attribution;
+	bool is_open = span_read(&t->span)->flags & FEED_SAMPLE_OPEN;
+
+	if (a->mode == ATTRIBUTION_ACTIVE && !a->step && is_open && !attribute_same(&a->request, request))
+		note_batch(&attribution_batches.reads, &attribution_batches.reads_sampled,
+			   attribute_waited_for(t));
+}
+
+/*
+ * Calls for several requests go out together. Who works on each request as it reads it has worked up to now on
+ * the last; who reads them all first, on any. The former is sampled between reads as often as before writes.
+ */
+bool doubt_gathered(const struct thread *t)
+{
+	struct attribution_batches *b = &attribution_batches;
+	uint32_t reads;
+
+	if (t->attribution.mode != ATTRIBUTION_ACTIVE)
+		return false;
+	note_batch(&b->gathered, &b->gathered_sampled, attribute_waited_for(t));
+	reads = count_of(&b->reads);
+	return reads < BATCHES_MIN || is_rarer(reads, count_of(&b->reads_sampled), count_of(&b->gathered),
+					       count_of(&b->gathered_sampled));
 }

@@ -26,6 +26,10 @@ uint64_t doubt_handing(const struct thread *thread, const struct feed_context *r
 /* That all of what came before the first answer of a turn was for request. */
 uint64_t doubt_batched(const struct thread *thread, const struct feed_context *request);
 enum trial_state doubt_batches(void);
+/* The thread reads a head; it writes what several requests ask servers for, and whether that says nothing of what
+ * it has worked on. */
+void doubt_read(const struct thread *thread, const struct feed_context *request);
+bool doubt_gathered(const struct thread *thread);
 
 /* The thread is about to wait; a stretch ends by a call that says whose it was; an answer to request
  * begins, before it claims anything: the last for both. */

@@ -241,16 +241,12 @@ static void tell_sent(struct frames *f, bool others)
 
 	if (!f->any) {
 		attribute_other(t);
-	} else if (is_mixed(f)) {
-		if (f->known && !others)
-			attribute_other(t);
-		else
-			attribute_write_mixed(t);
-	} else if (f->unknown) {
-		if (others)
-			attribute_woken(t);
-		else
-			attribute_other(t);
+	} else if (is_mixed(f) && (others || !f->known)) {
+		attribute_upstream_mixed(t);
+	} else if (others && f->unknown) {
+		attribute_woken(t);
+	} else if (is_mixed(f) || f->unknown) {
+		attribute_other(t);
 	} else if (is_carrying(f, others)) {
 		f->conn->carried = 1;
 		attribute_other(t);

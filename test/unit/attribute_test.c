@@ -5,7 +5,7 @@
  * the agent behind it.
  *
  * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
- * client, dX it is finished, sX something went out to a server for it, g for whom the thread is thought
+ * client, dX it is finished, sX something went out to a server for it, m for several, g for whom the thread is thought
  * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
  * waits for it, k another request comes; o any other call, + a connection was accepted, - one ended, u an unknown
  * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, v a write to
@@ -150,6 +150,9 @@ static void do_step(const char **script)
 	case 's':
 		request = request_of(*(*script)++);
 		attribute_upstream(&thread, &request, 0);
+		break;
+	case 'm':
+		attribute_upstream_mixed(&thread);
 		break;
 	case 'g':
 		guessed = attribute_guess(&thread, &guess);
@@ -547,6 +550,25 @@ static void several_heads_of_one_read_hang_on_how_answers_come(void **state)
 	live_end(b.request);
 }
 
+static void calls_that_go_out_together_are_for_the_last_if_each_is_worked_on_as_it_is_read(void **state)
+{
+	struct attribution_batches *b = &attribution_batches;
+
+	/* Not before it was seen. */
+	memset(b, 0, sizeof(*b));
+	assert_owners("na nb . m e", "-");
+	b->reads = b->reads_sampled = 16;
+	assert_owners("na nb . m . e", "b-");
+	assert_owners("na nb . nc . m e", "bc");
+	assert_int_equal(b->reads_sampled, 17);
+	assert_owners("na m . wa e", "a");
+	/* Who reads them all first works on any. */
+	b->reads_sampled = 1;
+	assert_owners("na nb . m e", "-");
+	assert_owners("[a nb . m . ]", "aa");
+	memset(b, 0, sizeof(*b));
+}
+
 static void reads_that_come_together_do_not_name_the_work(void **state)
 {
 	char script[512] = "nz nb na wa . wb da db e ";
@@ -740,6 +762,7 @@ int main(void)
 	    cmocka_unit_test(who_fails_again_must_show_more_until_it_has_long_not),
 	    cmocka_unit_test(a_guess_that_was_lent_holds_if_its_trial_is_passed),
 	    cmocka_unit_test(several_heads_of_one_read_hang_on_how_answers_come),
+	    cmocka_unit_test(calls_that_go_out_together_are_for_the_last_if_each_is_worked_on_as_it_is_read),
 	    cmocka_unit_test(reads_that_come_together_do_not_name_the_work),
 	    cmocka_unit_test(the_tail_of_what_another_thread_read_may_be_the_next_ones_head),
 	    cmocka_unit_test(who_reads_and_takes_off_a_queue_is_not_believed_to_work_on_what_it_read),
