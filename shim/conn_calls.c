@@ -10,43 +10,35 @@
 
 #include "shim/attribute.h"
 #include "shim/conn_calls.h"
+#include "shim/conn_calls_frames.h"
 #include "shim/conn_table.h"
 #include "shim/http2.h"
 #include "shim/live.h"
 #include "shim/request.h"
 #include "shim/thread.h"
 
-#define UNNAMED_MAX 16	  /* heads of one write that are lent; more are nobody's */
 #define SOLE_STREAMS 4	  /* looked at to tell whether all are one request's */
 #define DEFERRED_HEADS 1024 /* heads that come alone until those of one write are forgotten */
 
 _Atomic uint32_t calls_deferred;
-
-/* What the frames of one call of the program are for. */
-struct frames {
-	struct thread *thread;
-	struct conn *conn;
-	bool any;     /* of a stream at all */
-	bool unknown; /* of a stream whose request nobody knows, or that is finished */
-	bool several; /* of several requests */
-	bool named;   /* by trace context in a head */
-	bool misled;  /* .. that is another's than the connection was made for */
-	bool awaited; /* the connection was made for it, which need not be done in this turn */
-	unsigned heads;
-	uint32_t unnamed[UNNAMED_MAX];
-	unsigned unnamed_count;
-	uint64_t guess;
-	struct feed_context request; /* no flags: none is known yet */
-	/* Of the thread, before. */
-	const struct feed_context *known;
-	uint64_t known_guess;
-};
 
 bool calls_begin(struct conn *c, size_t preface)
 {
 	c->http2 = http2_open(preface);
 	c->heads = 0;
 	return c->http2;
+}
+
+bool calls_upgrade(struct conn *c)
+{
+	struct http2_stream *stream = calls_begin(c, 0) ? http2_begin(c->http2, 1) : NULL;
+
+	if (!stream)
+		return false;
+	stream->request = c->request;
+	stream->guess = c->guess;
+	c->heads = 1;
+	return true;
 }
 
 bool calls_greeted(const struct iovec *vector, size_t count, size_t n)
@@ -65,7 +57,7 @@ static void give_up(struct conn *c)
 	c->shared = c->unscanned = 1;
 }
 
-static void add(struct frames *f, const struct feed_context *request, uint64_t guess)
+static void add(struct calls_frames *f, const struct feed_context *request, uint64_t guess)
 {
 	f->any = true;
 	if (!request || !live_has(request->request)) {
@@ -76,11 +68,6 @@ static void add(struct frames *f, const struct feed_context *request, uint64_t g
 	} else if (f->request.request != request->request) {
 		f->several = true;
 	}
-}
-
-static bool is_mixed(const struct frames *f)
-{
-	return f->several || (f->unknown && f->request.flags);
 }
 
 static void seen(void *arg, struct http2_stream *stream, bool ended)
@@ -105,7 +92,7 @@ static void find_sole(struct conn *c)
 }
 
 /* Another thread uses the connection at the same time: who writes may write for it, who reads read for it. */
-static void note_user(struct frames *f, bool is_busy)
+static void note_user(struct calls_frames *f, bool is_busy)
 {
 	struct conn *c = f->conn;
 
@@ -126,7 +113,7 @@ static bool is_strange(struct conn *c, const struct request_head *head, const st
 	return !head->has_context || memcmp(head->context.trace_id, known->trace_id, sizeof(known->trace_id));
 }
 
-static void begin_call(struct frames *f, struct http2_stream *s, const struct request_head *head)
+static void begin_call(struct calls_frames *f, struct http2_stream *s, const struct request_head *head)
 {
 	f->heads++;
 	if (head->has_context && live_of_trace(head->context.trace_id, &s->request)) {
@@ -141,7 +128,7 @@ static void begin_call(struct frames *f, struct http2_stream *s, const struct re
 }
 
 /* False: given up. */
-static bool walk_sent(struct frames *f, const unsigned char *at, size_t n)
+static bool walk_sent(struct calls_frames *f, const unsigned char *at, size_t n)
 {
 	struct http2 *h = f->conn->http2;
 
@@ -162,14 +149,14 @@ static bool walk_sent(struct frames *f, const unsigned char *at, size_t n)
 }
 
 /* The connection was made for some request, and this is the first call on it. */
-static bool is_awaited(const struct frames *f)
+static bool is_awaited(const struct calls_frames *f)
 {
 	return !f->conn->heads && f->heads == 1 && live_has(f->conn->request.request);
 }
 
 /* Heads of several requests in one write, and one of another request than the thread works on, were made
  * earlier than they are written. */
-static void note_deferred(const struct frames *f, bool others)
+static void note_deferred(const struct calls_frames *f, bool others)
 {
 	uint32_t left = atomic_load_explicit(&calls_deferred, memory_order_relaxed);
 	bool other = f->named && f->known && f->known->request != f->request.request && !is_awaited(f);
@@ -181,7 +168,7 @@ static void note_deferred(const struct frames *f, bool others)
 }
 
 /* Whose a head without context is. */
-static const struct feed_context *lent_to(const struct frames *f, bool others, uint64_t *guess)
+static const struct feed_context *lent_to(const struct calls_frames *f, bool others, uint64_t *guess)
 {
 	const struct conn *c = f->conn;
 	bool late = !c->used && c->turn != f->thread->attribution.turn;
@@ -197,7 +184,7 @@ static const struct feed_context *lent_to(const struct frames *f, bool others, u
 	return f->known;
 }
 
-static void note_awaited(struct frames *f)
+static void note_awaited(struct calls_frames *f)
 {
 	bool same = f->request.request == f->conn->request.request;
 
@@ -207,7 +194,7 @@ static void note_awaited(struct frames *f)
 	f->misled = f->named && !same;
 }
 
-static void lend_unnamed(struct frames *f, bool others)
+static void lend_unnamed(struct calls_frames *f, bool others)
 {
 	uint64_t guess;
 	const struct feed_context *request = lent_to(f, others, &guess);
@@ -225,43 +212,9 @@ static void lend_unnamed(struct frames *f, bool others)
 	}
 }
 
-/* The thread has one request and writes a frame of another thread's. */
-static bool is_carrying(const struct frames *f, bool others)
+static struct calls_frames frames_of(struct thread *t, struct conn *c)
 {
-	uint32_t turn;
-
-	return f->known && !others && f->known->request != f->request.request &&
-	       live_turn(f->thread->tid, f->known->request, &turn);
-}
-
-static void tell_sent(struct frames *f, bool others)
-{
-	struct thread *t = f->thread;
-	bool same = !f->known || !live_has(f->known->request) || f->known->request == f->request.request;
-
-	if (!f->any) {
-		attribute_other(t);
-	} else if (is_mixed(f) && (others || !f->known)) {
-		attribute_upstream_mixed(t);
-	} else if (others && f->unknown) {
-		attribute_woken(t);
-	} else if (is_mixed(f) || f->unknown) {
-		attribute_other(t);
-	} else if (is_carrying(f, others)) {
-		f->conn->carried = 1;
-		attribute_other(t);
-	} else if (same || f->named || f->awaited) {
-		if (f->misled)
-			attribute_misled(t);
-		attribute_upstream(t, &f->request, f->guess);
-	} else {
-		attribute_woken(t);
-	}
-}
-
-static struct frames frames_of(struct thread *t, struct conn *c)
-{
-	struct frames f = {.thread = t, .conn = c};
+	struct calls_frames f = {.thread = t, .conn = c};
 
 	f.known = attribute_guess(t, &f.known_guess);
 	return f;
@@ -269,7 +222,7 @@ static struct frames frames_of(struct thread *t, struct conn *c)
 
 void calls_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count, size_t n)
 {
-	struct frames f = frames_of(t, c);
+	struct calls_frames f = frames_of(t, c);
 	bool others = attribute_among_others(t), is_busy = http2_live(c->http2) > 0, good = vector;
 
 	for (size_t i = 0; good && i < count && n; i++) {
@@ -292,7 +245,7 @@ void calls_sent(struct thread *t, struct conn *c, const struct iovec *vector, si
 		c->heads = 1;
 	if (c->heads)
 		find_sole(c);
-	tell_sent(&f, others);
+	calls_tell_sent(&f, others);
 }
 
 /* Those that the server has not taken up. */
@@ -307,33 +260,19 @@ static void end_refused(struct http2 *h)
 	}
 }
 
-static void tell_received(struct frames *f)
-{
-	struct thread *t = f->thread;
-	bool others = attribute_among_others(t);
-	bool same = f->known && f->known->request == f->request.request;
-
-	if (f->any && is_mixed(f) && (others || !f->known))
-		attribute_read_several(t);
-	else if (f->any && !f->unknown && !is_mixed(f) && (same || !f->conn->carried))
-		attribute_answered(t, &f->request, f->guess);
-	else if (others)
-		attribute_woken(t);
-	else
-		attribute_other(t);
-}
-
 void calls_received(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
-		    size_t n)
+		    size_t n, size_t skip)
 {
-	struct frames f = frames_of(t, c);
-	bool is_busy = http2_live(c->http2) > 0;
+	struct calls_frames f = frames_of(t, c);
+	bool is_busy = http2_live(c->http2) > 0, upgraded = skip > 0;
 	int error = vector ? 0 : http2_sent(c->http2, NULL, n, seen, &f);
 
 	for (size_t i = 0; vector && !error && i < count && n; i++) {
 		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
 
-		error = http2_sent(c->http2, vector[i].iov_base, part, seen, &f);
+		if (skip < part)
+			error = http2_sent(c->http2, (char *)vector[i].iov_base + skip, part - skip, seen, &f);
+		skip -= skip < part ? skip : part;
 		n -= part;
 	}
 	if (error) {
@@ -341,10 +280,13 @@ void calls_received(struct thread *t, struct conn *c, const struct iovec *vector
 		attribute_lost(t);
 		return;
 	}
+	/* The 101 is the first part of the answer. */
+	if (upgraded)
+		add(&f, &c->request, c->guess);
 	end_refused(c->http2);
 	note_user(&f, is_busy && f.any);
 	c->used = 1;
 	if (c->heads)
 		find_sole(c);
-	tell_received(&f);
+	calls_tell_received(&f);
 }

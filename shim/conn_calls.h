@@ -22,12 +22,15 @@ extern _Atomic uint32_t calls_deferred;
 
 /* The process has begun to speak HTTP/2; preface bytes of it went out already. False: no room. */
 bool calls_begin(struct conn *conn, size_t preface);
+/* What .request asked for by HTTP/1 is answered in HTTP/2: it is stream 1. False: no room. */
+bool calls_upgrade(struct conn *conn);
 /* What came in first is how an HTTP/2 server begins. */
 bool calls_greeted(const struct iovec *vector, size_t count, size_t n);
-/* n bytes went out or came in; vector: what they were, NULL where that is not known. */
+/* n bytes went out or came in, the first skip of them not as frames; vector: what they were, NULL where
+ * that is not known. */
 void calls_sent(struct thread *thread, struct conn *conn, const struct iovec *vector, size_t count,
 		size_t n);
 void calls_received(struct thread *thread, struct conn *conn, const struct iovec *vector,
-		    size_t count, size_t n);
+		    size_t count, size_t n, size_t skip);
 
 #endif

@@ -105,7 +105,7 @@ void conn_reset(struct conn *c, enum conn_kind kind)
 	conn_forget_request(c);
 	c->kind = (unsigned char)kind;
 	c->answered = c->pipelined = c->awaiting = c->shared = c->unscanned = c->guess = c->tls =
-	    c->used = c->heard = c->spoke = c->carried = c->contexts = 0;
+	    c->used = c->heard = c->spoke = c->upgrades = c->carried = c->contexts = 0;
 	c->writer = 0;
 	c->generation++;
 	protocol_init(&c->scanner);

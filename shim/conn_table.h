@@ -60,6 +60,7 @@ struct conn {
 	unsigned char used;	 /* upstream: bytes have passed */
 	unsigned char heard;	 /* upstream: some came in that nobody followed */
 	unsigned char spoke;	 /* upstream: a head of HTTP/1 went out */
+	unsigned char upgrades;	 /* upstream: that head asks for HTTP/2, and its answer is still to come */
 	unsigned char carried;	 /* upstream HTTP/2: threads write, or read, for each other */
 	unsigned char contexts;	 /* upstream HTTP/2: a head had trace context */
 	uint32_t turn;		 /* HTTP/2: of .heads; upstream: in which it was made or connected */

@@ -82,6 +82,41 @@ static void received(struct thread *t, struct conn *c)
 		attribute_other(t);
 }
 
+/*
+ * What is HTTP/1's of the answer to a head that asks for HTTP/2. *begins: how much of the bytes that is.
+ * True: the connection is HTTP/2's from there.
+ */
+static bool upgraded(struct conn *c, const struct iovec *vector, size_t count, size_t n,
+		     size_t *begins)
+{
+	int done = vector ? 0 : -1;
+
+	*begins = 0;
+	for (size_t i = 0; vector && i < count && n && !done; i++) {
+		size_t part = vector[i].iov_len < n ? vector[i].iov_len : n;
+
+		done = part ? protocol_sent(&c->scanner, vector[i].iov_base, part) : 0;
+		*begins += done == PROTOCOL_HTTP2_BEGINS ? (size_t)c->scanner.begins : part;
+		n -= part;
+	}
+	c->upgrades = !done;
+	return done == PROTOCOL_HTTP2_BEGINS && !c->shared && calls_upgrade(c);
+}
+
+static void note_upgrade(struct conn *c, const struct request_head *head)
+{
+	struct protocol_scanner *p = &c->scanner;
+
+	c->spoke = 1;
+	c->upgrades = head->upgrade_http2;
+	if (!c->upgrades)
+		return;
+	p->protocol = PROTOCOL_HTTP1;
+	p->unanswerable = false;
+	memset(&p->response, 0, sizeof(p->response));
+	http1_response_expect(&p->response, head->method);
+}
+
 /* Nothing was understood of it so far, but that it may begin as HTTP/2. */
 static bool may_begin(const struct conn *c)
 {
@@ -91,10 +126,12 @@ static bool may_begin(const struct conn *c)
 void upstream_received(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		       size_t n)
 {
+	size_t begins = 0;
+
 	if (!c->http2 && may_begin(c) && calls_greeted(vector, count, n))
 		calls_begin(c, http1_pending(&c->scanner.http1));
-	if (c->http2) {
-		calls_received(t, c, vector, count, n);
+	if (c->http2 || (c->upgrades && upgraded(c, vector, count, n, &begins) && begins < n)) {
+		calls_received(t, c, vector, count, n, begins);
 		return;
 	}
 	c->heard = 1;
@@ -143,7 +180,7 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 				c->unscanned = used < 0;
 				break;
 			}
-			c->spoke = 1;
+			note_upgrade(c, head);
 			found = head->has_context && live_of_trace(head->context.trace_id, out);
 			bytes += used;
 			left -= (size_t)used;

@@ -511,6 +511,57 @@ static void waiting_for_ones_own_calls_is_work(void **state)
 	assert_false(conn_all_own(&self, &own, 1));
 }
 
+#define UPGRADE(digit)                                                                             \
+	"GET / HTTP/1.1\r\nHost: back\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"       \
+	"HTTP2-Settings: AAMAAABk\r\ntraceparent: 00-1234567890123456789012345678901" digit           \
+	"-123456789012345" digit "-01\r\n\r\n"
+#define SWITCHING "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+/* The 101 and all behind it in two pieces, cut anywhere. */
+static void a_request_that_is_upgraded_is_stream_1(void **state)
+{
+	static struct wire in;
+
+	in.n = 0;
+	put(&in, SWITCHING, strlen(SWITCHING));
+	frame(&in, SETTINGS, 0, 0, "", 0);
+	frame(&in, HEADERS, END_HEADERS, 1, "\x88", 1);
+	for (size_t cut = 1; cut <= in.n; cut++) {
+		setup(NULL);
+		two_requests();
+		conn_sent(&self, UP, UPGRADE("1"), strlen(UPGRADE("1")));
+		attribute_wait(&self, true);
+		conn_received(&self, UP, in.bytes, (ssize_t)cut);
+		assert_int_equal(working_on(&self), 1);
+		conn_received(&self, UP, in.bytes + cut, (ssize_t)(in.n - cut));
+		start(&w, PREFACE);
+		write_wire(&self);
+		call(&self, 3, '2');
+		attribute_wait(&self, true);
+		frame(&w, DATA, END_STREAM, 1, "x", 1);
+		read_wire(&self);
+		assert_int_equal(working_on(&self), 1);
+		attribute_wait(&self, true);
+		answered(&self, 3);
+		assert_int_equal(working_on(&self), 2);
+		teardown(NULL);
+	}
+}
+
+static void an_upgrade_that_is_declined_changes_nothing(void **state)
+{
+	two_requests();
+	conn_sent(&self, UP, UPGRADE("1"), strlen(UPGRADE("1")));
+	attribute_wait(&self, true);
+	ask(&self, UP, ANSWER);
+	assert_int_equal(working_on(&self), 1);
+	assert_null(conn_find(UP)->http2);
+	conn_sent(&self, UP, TRACED("2"), strlen(TRACED("2")));
+	attribute_wait(&self, true);
+	ask(&self, UP, ANSWER);
+	assert_int_equal(working_on(&self), 2);
+}
+
 static void without_room_it_is_as_any_other_protocol(void **state)
 {
 	struct http2 *all[2048];
@@ -557,6 +608,8 @@ int main(void)
 	    TEST(on_a_connection_of_several_threads_only_what_is_named_counts),
 	    TEST(threads_that_use_it_one_after_another_share_nothing),
 	    TEST(waiting_for_ones_own_calls_is_work),
+	    TEST(a_request_that_is_upgraded_is_stream_1),
+	    TEST(an_upgrade_that_is_declined_changes_nothing),
 	    TEST(without_room_it_is_as_any_other_protocol),
 	};
 
