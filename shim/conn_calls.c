@@ -115,11 +115,14 @@ static bool is_strange(struct conn *c, const struct request_head *head, const st
 
 static void begin_call(struct calls_frames *f, struct http2_stream *s, const struct request_head *head)
 {
+	struct feed_context request;
+
 	f->heads++;
-	if (head->has_context && live_of_trace(head->context.trace_id, &s->request)) {
+	if (head->has_context && live_of_trace(head->context.trace_id, &request)) {
 		f->conn->contexts = 1;
 		f->named = true;
-		add(f, &s->request, 0);
+		s->request = request;
+		add(f, &request, 0);
 	} else if (is_strange(f->conn, head, f->known) || f->unnamed_count == UNNAMED_MAX) {
 		add(f, NULL, 0);
 	} else {

@@ -107,6 +107,7 @@ void conn_reset(struct conn *c, enum conn_kind kind)
 	c->answered = c->pipelined = c->awaiting = c->shared = c->unscanned = c->guess = c->tls =
 	    c->used = c->heard = c->spoke = c->upgrades = c->carried = c->contexts = 0;
 	c->writer = 0;
+	c->heads = c->new_heads = 0;
 	c->generation++;
 	protocol_init(&c->scanner);
 	atomic_store_explicit(&c->broken, 0, memory_order_relaxed);

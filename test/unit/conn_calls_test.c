@@ -267,6 +267,23 @@ static void a_head_of_another_trace_is_not_the_threads_requests(void **state)
 	assert_int_equal(working_on(&self), NOBODY);
 }
 
+/* Of two unfinished requests of one trace, neither; on a thread that works on one of them, that one. */
+static void a_trace_of_two_requests_names_neither(void **state)
+{
+	stands();
+	ask(&self, A, TRACED("1"));
+	ask(&self, B, TRACED("1"));
+	attribute_wait(&self, true);
+	call(&self, 1, '1');
+	answered(&self, 1);
+	assert_int_equal(working_on(&self), NOBODY);
+	ask(&self, C, TRACED("2"));
+	call(&self, 3, '1');
+	attribute_wait(&self, true);
+	answered(&self, 3);
+	assert_int_equal(working_on(&self), NOBODY);
+}
+
 /* A loop that keeps heads until it writes: once several went out together, those that come alone may have waited
  * too. */
 static void who_writes_heads_together_says_nothing_by_one(void **state)
@@ -594,6 +611,7 @@ int main(void)
 	    TEST(a_head_without_context_is_the_threads_requests),
 	    TEST(among_heads_with_context_one_without_is_no_traced_requests),
 	    TEST(a_head_of_another_trace_is_not_the_threads_requests),
+	    TEST(a_trace_of_two_requests_names_neither),
 	    TEST(who_writes_heads_together_says_nothing_by_one),
 	    TEST(a_first_head_waited_for_its_connection),
 	    TEST(data_that_goes_out_later_is_its_streams),

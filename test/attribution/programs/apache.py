@@ -143,6 +143,8 @@ class Proxy(Event):
 class ProxyH2(Event):
     name, shape = "Apache proxy h2", "work before and after an nginx that works too, asked by mod_proxy_http2"
     needs = (*Event.needs, "nginx")
+    exception = "with one request at a time, log hooks that another thread's next request overtakes (up to 9 % of " \
+        "the work) wait for a trial that needs more to be passed"
     path = "/front"
     modules = ("proxy", "proxy_http2")
     more = """

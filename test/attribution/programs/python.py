@@ -187,6 +187,10 @@ class GrpcLogs(Grpc):
 class GrpcProxy(Grpc):
     name, shape = "gRPC proxy in Python", "work before and after another gRPC server's answer, which works too"
     passes = "passes"
+    recall = 0.3
+    exception = "a thread that waits for its call reads and writes for all others meanwhile, requests of clients " \
+        "too, and who waits for a contended lock of Python's looks like a pool's thread between two requests: what " \
+        "either was doing is left unlabelled"
 
     def prepare(self):
         super().prepare()
@@ -198,6 +202,9 @@ class GrpcProxy(Grpc):
 class GrpcProxyUntold(GrpcProxy):
     name, shape = "gRPC proxy in Python, untold", "the same; the other gets no trace context and only waits"
     passes = "drops"
+    recall = 0.2
+    exception = "likewise; and a head without context, which any thread may write, is nobody's, so the work before " \
+        "it is unlabelled"
 
 
 PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Shared,
