@@ -13,12 +13,12 @@ static bool is_mixed(const struct calls_frames *f)
 	return f->several || (f->unknown && f->request.flags);
 }
 
-/* The thread has one request and writes a frame of another thread's. */
+/* The thread surely has one request, and writes a frame of another thread's. */
 static bool is_carrying(const struct calls_frames *f, bool others)
 {
 	uint32_t turn;
 
-	return f->known && !others && f->known->request != f->request.request &&
+	return f->known && !f->known_guess && !others && f->known->request != f->request.request &&
 	       live_turn(f->thread->tid, f->known->request, &turn);
 }
 

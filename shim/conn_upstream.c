@@ -189,31 +189,16 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 	return found;
 }
 
-void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
-		   size_t n)
+/* named: by a head among what was written; NULL: none does. late: as awaited() said before. */
+static void written(struct thread *t, struct conn *c, const struct feed_context *named, bool late)
 {
 	bool lent = live_has(c->request.request);
 	uint64_t guess;
 	const struct feed_context *known = attribute_guess(t, &guess);
 	struct feed_context request;
 
-	bool late = awaited(t, c), http2 = false, is_named;
-	size_t earlier = http1_pending(&c->scanner.http1);
-
-	if (c->kind == CONN_WAKE) {
-		/* Who was handed work and wakes another has done it. */
-		attribute_passed_on(t);
-		attribute_other(t);
-		return;
-	}
-	if (!c->http2)
-		is_named = named(c, vector, count, n, &request, &http2);
-	if (c->http2 || (http2 && calls_begin(c, earlier))) {
-		calls_sent(t, c, vector, count, n);
-		return;
-	}
-	c->used = 1;
-	if (is_named) {
+	if (named) {
+		request = *named;
 		guess = 0;
 		if (lent && !c->awaiting && c->request.request != request.request)
 			attribute_misled(t);
@@ -245,4 +230,27 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 	c->request = request;
 	c->guess = guess;
 	attribute_upstream(t, &request, guess);
+}
+
+void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
+		   size_t n)
+{
+	bool late = awaited(t, c), http2 = false, is_named;
+	size_t earlier = http1_pending(&c->scanner.http1);
+	struct feed_context request;
+
+	if (c->kind == CONN_WAKE) {
+		c->used = 1;
+		/* Who was handed work and wakes another has done it. */
+		attribute_passed_on(t);
+		attribute_other(t);
+		return;
+	}
+	is_named = !c->http2 && named(c, vector, count, n, &request, &http2);
+	if (c->http2 || (http2 && calls_begin(c, earlier))) {
+		calls_sent(t, c, vector, count, n);
+		return;
+	}
+	c->used = 1;
+	written(t, c, is_named ? &request : NULL, late);
 }
