@@ -202,9 +202,9 @@ class GrpcProxy(Grpc):
 class GrpcProxyUntold(GrpcProxy):
     name, shape = "gRPC proxy in Python, untold", "the same; the other gets no trace context and only waits"
     passes = "drops"
-    recall = 0.2
+    recall = 0
     exception = "likewise; and a head without context, which any thread may write, is nobody's, so the work before " \
-        "it is unlabelled"
+        "it is unlabelled; with 256 in flight hardly any is labelled, in one run 2 samples of 14 wrongly"
 
 
 PROGRAMS = [Threads, ThreadsTls, ThreadsProxy, Streams, StreamsTls, Protocol, Sleep, Yield, Shared,
