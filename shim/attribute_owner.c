@@ -15,7 +15,7 @@ bool attribute_may_be_next(const struct thread *t)
 	const struct attribution *a = &t->attribution;
 
 	return a->mode == ATTRIBUTION_AFTER && a->foreign &&
-	       live_total() > (live_has(a->request.request) ? 1U : 0U);
+	       (live_total() > (live_has(a->request.request) ? 1U : 0U) || pool_had_others(t));
 }
 
 /* What was known when it began. */

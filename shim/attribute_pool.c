@@ -87,6 +87,14 @@ static bool is_alone(const struct thread *t)
 	return w->alone && live_total() <= 1 && live_newest() - w->since <= 1;
 }
 
+/* Where each thread answers what it has worked for, it would have answered that by now. */
+bool pool_had_others(const struct thread *t)
+{
+	const struct attribution_worker *w = &t->attribution.worker;
+
+	return trial_left(TRIAL_POOL) && (!w->alone || w->since != live_newest());
+}
+
 static uint64_t doubt(const struct thread *t, const struct feed_context *request)
 {
 	if (!pool_has(t, request) || is_alone(t))

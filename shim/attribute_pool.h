@@ -8,6 +8,8 @@
 
 #include "shim/attribute.h"
 
+/* Another request was unfinished since the thread's last answer, and may be what it has worked for. */
+bool pool_had_others(const struct thread *thread);
 /* An unfinished request that another thread has read. */
 bool pool_has(const struct thread *thread, const struct feed_context *request);
 /* What it hangs on that the thread's work was for request, which it answers, where so much hangs on other. */

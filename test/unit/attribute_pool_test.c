@@ -119,6 +119,7 @@ static void with_one_request_there_is_nothing_to_mistake(void **state)
 	request = is_read();
 	works(&worker);
 	answers(&carrier, &request);
+	assert_int_equal(attribute_inherited(&worker).request.request, 0);
 	request = is_read();
 	assert_int_equal(belief(&worker, &request), ON_TRIAL);
 	answers(&worker, &request);
