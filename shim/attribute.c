@@ -90,12 +90,6 @@ void attribute_start(struct thread *t)
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 }
 
-/* What was noted of the time since its last answer is over. */
-static void afresh(struct attribution *a)
-{
-	a->in_a_row = a->worked = false;
-}
-
 /* The thread turns to request; guess: as attribute_guess() said. */
 static void take_up(struct thread *t, const struct feed_context *request, uint64_t guess)
 {
@@ -128,7 +122,7 @@ void attribute_read(struct thread *t, const struct feed_context *request)
 	if (attribute_same(&t->attribution.request, request))
 		t->attribution.guess = 0;
 	take_up(t, request, 0);
-	afresh(&t->attribution);
+	attribute_afresh(&t->attribution);
 }
 
 /* From here on the stretch is request's, by a guess: its samples wait for an end under its trial. */
@@ -161,7 +155,7 @@ void attribute_read_unknown(struct thread *t)
 	if (t->attribution.mode == ATTRIBUTION_SOLE)
 		owner = nobodys;
 	attribute_turn(t, &owner, ATTRIBUTION_LOST, &nobody);
-	afresh(&t->attribution);
+	attribute_afresh(&t->attribution);
 }
 
 static bool is_foreign(const struct thread *t, const struct feed_context *request)
@@ -277,66 +271,6 @@ void attribute_other(struct thread *t)
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 	else
 		go_on(t);
-}
-
-/* Back from a wait: with one unfinished request it can only be that one's turn. */
-static void park(struct thread *t)
-{
-	struct attribution *a = &t->attribution;
-	struct attribute_owner owner = attribute_inherited(t);
-	struct feed_context sole;
-	bool is_sole = live_sole(t->tid, &sole);
-
-	if (!attribute_waited_for(t) && span_read(&t->span)->flags & FEED_SAMPLE_OPEN) {
-		/* Nothing was known and nobody waits to hear: the stretch may as well go on. */
-		if (a->mode == ATTRIBUTION_NONE && !is_sole)
-			return;
-		if (a->mode == ATTRIBUTION_SOLE && is_sole && attribute_same(&a->request, &sole))
-			return;
-	}
-	attribute_turn(t, &owner, is_sole ? ATTRIBUTION_SOLE : ATTRIBUTION_NONE, is_sole ? &sole : &nobody);
-}
-
-void attribute_wait(struct thread *t, bool blocks)
-{
-	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
-		return;
-	doubt_unexplained(t);
-	t->attribution.turn++;
-	t->attribution.began[1] = t->attribution.began[0];
-	t->attribution.began[0] = live_newest();
-	t->attribution.called = t->attribution.several = t->attribution.read = false;
-	t->attribution.unasked = false;
-	t->attribution.heard = 0;
-	t->attribution.blocked = blocks;
-	trial_settle();
-	park(t);
-	afresh(&t->attribution);
-}
-
-void attribute_waited(struct thread *t)
-{
-	struct attribute_owner owner = attribute_inherited(t);
-
-	/* What was sampled in the wait itself says nothing of what comes after. */
-	if (t->attribution.mode != ATTRIBUTION_SAID && !t->attribution.step && attribute_waited_for(t))
-		attribute_turn(t, &owner, t->attribution.mode, &t->attribution.request);
-}
-
-void attribute_woken(struct thread *t)
-{
-	if (t->attribution.mode == ATTRIBUTION_SAID || t->attribution.step)
-		return;
-	t->attribution.called = true;
-	t->attribution.heard = 0;
-	park(t);
-	afresh(&t->attribution);
-}
-
-void attribute_read_several(struct thread *t)
-{
-	t->attribution.several = true;
-	attribute_woken(t);
 }
 
 void attribute_tail(struct thread *t, bool reads)

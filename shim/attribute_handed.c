@@ -81,7 +81,7 @@ void attribute_idle(struct thread *t)
 	else if (!a->step && ((a->mode == ATTRIBUTION_NONE && attribute_waited_for(t)) ||
 			      (a->mode == ATTRIBUTION_AFTER && !live_has(a->request.request))))
 		attribute_turn(t, &owner, ATTRIBUTION_NONE, &nobody);
-	a->in_a_row = a->worked = false;
+	attribute_afresh(a);
 }
 
 void attribute_returned(struct thread *t)

@@ -52,6 +52,12 @@ static inline bool attribute_same(const struct feed_context *a, const struct fee
 	return a->request == b->request && a->flags == b->flags;
 }
 
+/* What was noted of the time since the thread's last answer is over. */
+static inline void attribute_afresh(struct attribution *a)
+{
+	a->in_a_row = a->worked = false;
+}
+
 /* The thread answers request after another, with neither a wait nor a read between. */
 static inline bool attribute_in_a_row(const struct thread *t, const struct feed_context *request)
 {
