@@ -55,6 +55,7 @@ struct attribution_steps {
 struct attribution_worker {
 	bool any;		  /* it has answered one that another had read */
 	uint32_t answers, worked; /* how often lately, and how often it was sampled before */
+	uint64_t answered_ns;	  /* its CPU time at the last of those; 0: there is none */
 	bool alone; /* at most one request of the process was unfinished when its stretch began */
 	uint32_t since; /* .. then: the newest request but that one */
 };

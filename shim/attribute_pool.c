@@ -8,13 +8,17 @@
  * - a thread has hardly ever worked before the answers that it sends, while others have;
  * - a thread idles, having worked and not answered;
  * - the thread that has read a request answers it in a later turn, without work, while a pool answers others;
- * - answers without work come in bunches, as they do when they are jobs of their own in the queue.
+ * - a thread has used much less CPU time between two of its answers than the pool's threads do: where answers are
+ *   jobs of their own in the queue, a thread takes two of those one behind the other time and again. Where some
+ *   requests cost that much less than others the same shows, and is taken for it.
  */
 #include <stdatomic.h>
+#include <time.h>
 
 #include "shim/attribute_doubt.h"
 #include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
+#include "shim/clock.h"
 #include "shim/live.h"
 
 #define POOL_AGAIN 256 /* answers that must show the contrary */
@@ -23,6 +27,10 @@
 #define SHARE_ENOUGH 20
 #define SHARE_SUSPECT 6
 #define SHARE_LITTLE 3
+/* So much less than the mean is too little for a request's work, where the mean can be told from nothing. */
+#define LIGHT 5
+#define LIGHT_OF_NS 20000
+#define MEAN_OF 64
 /* One piece of evidence outweighs so many answers, or waits behind an answer; so many pieces are needed. */
 #define STRAY_WEIGHT 32
 #define STRAYS 3
@@ -37,8 +45,7 @@ static struct {
 	_Atomic uint32_t row;	      /* until so many more come, threads may work for two with no wait between */
 	_Atomic uint32_t ever;	      /* some have */
 	_Atomic uint32_t strays;      /* the weight of the evidence */
-	_Atomic uint32_t last_worked; /* the one before was worked for */
-	_Atomic uint32_t pairs[2][2]; /* of two one behind the other: whether worked for */
+	_Atomic uint64_t mean_ns;     /* of CPU time between two answers of a thread, lately */
 } pool = {.row = ROW_PROOF};
 
 static uint32_t get(const _Atomic uint32_t *count)
@@ -119,8 +126,6 @@ static void fail(void)
 	if (!get(&pool.ever))
 		return;
 	set(&pool.strays, 0);
-	for (int i = 0; i < 4; i++)
-		set(&pool.pairs[i / 2][i % 2], 0);
 	trial_fail(TRIAL_POOL, POOL_AGAIN);
 }
 
@@ -154,28 +159,19 @@ static bool is_carrier(struct attribution_worker *w)
 	return little;
 }
 
-/* Whether it depends on the answer before whether one is worked for: correlation above 1/5, at four deviations. */
-static bool is_bunched(void)
+/* Since this thread's last answer it has hardly used any CPU time, waits not counted. */
+static bool is_light(struct attribution_worker *w)
 {
-	uint64_t n00 = get(&pool.pairs[0][0]), n01 = get(&pool.pairs[0][1]);
-	uint64_t n10 = get(&pool.pairs[1][0]), n11 = get(&pool.pairs[1][1]);
-	uint64_t spread = (n10 + n11) * (n00 + n01), n = n00 + n01 + n10 + n11, excess;
+	uint64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID), spent = now - w->answered_ns;
+	uint64_t mean = atomic_load_explicit(&pool.mean_ns, memory_order_relaxed);
+	bool is_first = !w->answered_ns;
 
-	if (n00 * n11 <= n01 * n10)
+	w->answered_ns = now;
+	if (is_first)
 		return false;
-	excess = n00 * n11 - n01 * n10;
-	return excess * 5 > spread && excess * excess * n > 16 * spread * spread;
-}
-
-static void note_pair(bool worked)
-{
-	bool before = get(&pool.last_worked);
-
-	set(&pool.last_worked, worked);
-	if (add(&pool.pairs[before][worked], 1) < COUNTS_MAX)
-		return;
-	for (int i = 0; i < 4; i++)
-		set(&pool.pairs[i / 2][i % 2], get(&pool.pairs[i / 2][i % 2]) / 2);
+	atomic_store_explicit(&pool.mean_ns, mean ? mean - mean / MEAN_OF + spent / MEAN_OF : spent,
+			      memory_order_relaxed);
+	return mean >= LIGHT_OF_NS && spent * LIGHT < mean;
 }
 
 static void note_worked(bool worked)
@@ -185,7 +181,6 @@ static void note_worked(bool worked)
 		set(&pool.answers, get(&pool.answers) / 2);
 		set(&pool.worked, get(&pool.worked) / 2);
 	}
-	note_pair(worked);
 	if (!worked)
 		return;
 	if (!get(&pool.strays) || !get(&pool.ever))
@@ -226,7 +221,9 @@ void pool_answer(struct thread *t, const struct feed_context *request)
 	w->answers++;
 	w->worked += worked;
 	note_worked(worked);
-	if (is_carrier(w) || is_bunched())
+	if (is_light(w))
+		stray();
+	if (is_carrier(w))
 		fail();
 }
 

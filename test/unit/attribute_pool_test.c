@@ -13,6 +13,7 @@
 #include "shim/attribute.h"
 #include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
+#include "shim/clock.h"
 #include "shim/live.h"
 #include "shim/thread.h"
 
@@ -201,18 +202,36 @@ static void a_reader_that_answers_later_without_work_makes_none_believed(void **
 	pass();
 }
 
-static void answers_in_bunches_behind_the_work_make_none_believed(void **state)
+static void spins(unsigned us)
 {
-	for (int i = 0; i < 100; i++) {
-		for (int j = 0; j < 4; j++)
-			serves(j % 2 ? &worker : &another);
-		for (int j = 0; j < 4; j++) {
-			struct feed_context request = is_read();
+	uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + us * 1000;
 
-			answers(j % 2 ? &worker : &another, &request);
-		}
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+		;
+}
+
+static void requests_may_differ_in_their_cost(void **state)
+{
+	for (int i = 0; i < 200; i++) {
+		spins(i % 2 ? 100 : 400);
+		serves(&worker);
+	}
+	assert_int_equal(belief_in_row(&worker), SURELY);
+}
+
+/* Every tenth job is an answer, and comes behind another's. */
+static void an_answer_for_next_to_nothing_makes_none_believed(void **state)
+{
+	for (int i = 0; i < 200; i++) {
+		spins(i % 10 ? 300 : 0);
+		serves(&worker);
 	}
 	assert_int_equal(belief_in_row(&worker), NEVER);
+	for (int i = 0; i < 200; i++) {
+		spins(100);
+		serves(&worker);
+	}
+	pass();
 }
 
 static void a_line_in_a_log_begins_what_the_next_answer_claims(void **state)
@@ -240,7 +259,8 @@ int main(void)
 		cmocka_unit_test(work_before_a_wait_that_nobody_answered_makes_none_believed),
 		cmocka_unit_test(waits_right_behind_answers_make_up_for_some_that_are_not),
 		cmocka_unit_test(a_reader_that_answers_later_without_work_makes_none_believed),
-		cmocka_unit_test(answers_in_bunches_behind_the_work_make_none_believed),
+		cmocka_unit_test(requests_may_differ_in_their_cost),
+		cmocka_unit_test(an_answer_for_next_to_nothing_makes_none_believed),
 		cmocka_unit_test(a_line_in_a_log_begins_what_the_next_answer_claims),
 	};
 
