@@ -48,15 +48,14 @@ class Then(Java):
 
 
 class Tenth(Java):
-    recall, wrong, exception = 0, 0.01, "a pool's threads go on to the next job without a call, whether they have " \
+    recall, exception = 0, "a pool's threads go on to the next job without a call, whether they have " \
         "answered or left that to another thread: detected, and left unlabelled"
     name, shape, kind = "Java CompletableFuture, tenth", \
         "likewise; each tenth answer by a thread beside the pool", "tenth"
 
 
 class Async(Java):
-    recall, wrong, exception = Tenth.recall, Tenth.wrong, "likewise where each answer is a job of its own; but a " \
-        "pool that is always busy may not show it: one run of 12 was labelled, hardly any of it right"
+    recall, exception = Tenth.recall, "likewise where each answer is a job of its own"
     name, shape, kind = "Java CompletableFuture, async", "likewise; each answer is another job of the pool", "async"
 
 
