@@ -44,6 +44,7 @@ struct process {
 	uint64_t published_generation;
 	struct jit_process *jit; /* jit.c's; NULL until a frame of run-time code came */
 	unsigned vain; /* walk.c's: how often a new map was of no help, up to a bound */
+	struct stretches left; /* of its threads that have ended */
 };
 
 struct publication;

@@ -149,16 +149,28 @@ static void take_verdicts(void *arg, const struct feed_process *slot, struct rin
 	stretch_judge(&c->stretches, &reader->stretches, slot->verdicts);
 }
 
-static void take_closed(void *arg, struct ring_reader *reader)
+static void take_closed(void *arg, struct process *process, struct ring_reader *reader)
 {
 	struct collect *c = arg;
 
-	stretch_expire(&c->stretches, &reader->stretches, c->now_ns, 0);
+	if (process)
+		stretch_bequeath(&c->stretches, &reader->stretches, &process->left);
+	else
+		stretch_expire(&c->stretches, &reader->stretches, c->now_ns, 0);
+}
+
+static void take_end(void *arg, const struct feed_process *slot, struct process *process)
+{
+	struct collect *c = arg;
+
+	stretch_judge(&c->stretches, &process->left, slot->verdicts);
+	if (process->ended)
+		stretch_expire(&c->stretches, &process->left, c->now_ns, 0);
 }
 
 uint64_t collect_client(struct collect *c, struct client *client, uint64_t now_ns)
 {
-	struct drain_sink sink = {c, take_sample, take_stretch, take_closed, take_verdicts};
+	struct drain_sink sink = {c, take_sample, take_stretch, take_closed, take_verdicts, take_end};
 
 	c->now_ns = now_ns;
 	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
@@ -171,6 +183,9 @@ void collect_expire(struct collect *c, struct client *client, uint64_t now_ns, u
 {
 	for (uint32_t i = 0; i < client->ring_count; i++)
 		stretch_expire(&c->stretches, &client->readers[i].stretches, now_ns, hold_ns);
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
+		if (client->processes[i])
+			stretch_expire(&c->stretches, &client->processes[i]->left, now_ns, hold_ns);
 }
 
 static void add_folded(struct aggregate_folded *sum, const struct aggregate_folded *more)

@@ -149,11 +149,11 @@ static uint64_t drain_ring(struct client *c, uint32_t index, struct process *p,
 }
 
 /* Nobody writes into it any more: give its memory back and let another thread have it. */
-static void free_ring(struct client *c, uint32_t index, const struct drain_sink *sink)
+static void free_ring(struct client *c, uint32_t index, struct process *p, const struct drain_sink *sink)
 {
 	struct ring_reader *reader = &c->readers[index];
 
-	sink->closed(sink->arg, reader);
+	sink->closed(sink->arg, p, reader);
 	fallocate(c->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		  (uint8_t *)c->data - (uint8_t *)c->header + (off_t)index * c->ring_size,
 		  c->ring_size);
@@ -163,11 +163,14 @@ static void free_ring(struct client *c, uint32_t index, const struct drain_sink 
 	atomic_store_explicit(&c->controls[index].state, FEED_RING_FREE, memory_order_release);
 }
 
-static void free_ended(struct client *c, uint64_t now_ns)
+static void end_turn(struct client *c, const struct drain_sink *sink, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < FEED_PROCESSES; i++)
+	for (uint32_t i = 0; i < FEED_PROCESSES; i++) {
+		if (c->processes[i] && sink->done)
+			sink->done(sink->arg, &c->slots[i], c->processes[i]);
 		if (c->processes[i] && c->processes[i]->ended)
 			client_forget(c, i, now_ns);
+	}
 }
 
 uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t now_ns)
@@ -203,8 +206,8 @@ uint64_t drain_client(struct client *c, const struct drain_sink *sink, uint64_t 
 		records += got;
 		/* state was read before the ring was emptied, so nothing came in between. */
 		if (!waits && (state == FEED_RING_RELEASED || !p || p->ended))
-			free_ring(c, i, sink);
+			free_ring(c, i, p, sink);
 	}
-	free_ended(c, now_ns);
+	end_turn(c, sink, now_ns);
 	return records;
 }

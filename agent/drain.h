@@ -32,10 +32,12 @@ struct drain_sink {
 	void (*sample)(void *arg, const struct drained_sample *sample, struct ring_reader *reader);
 	/* A FEED_STRETCH or FEED_TICKET. */
 	void (*stretch)(void *arg, const struct feed_stretch *end, struct ring_reader *reader);
-	/* No record will come from this claim of the ring any more. */
-	void (*closed)(void *arg, struct ring_reader *reader);
+	/* No record will come from this claim of the ring any more. process: whose it was; NULL: it was forgotten. */
+	void (*closed)(void *arg, struct process *process, struct ring_reader *reader);
 	/* A ring was read for now; slot: its process's, in the region. May be NULL. */
 	void (*rest)(void *arg, const struct feed_process *slot, struct ring_reader *reader);
+	/* Likewise all of a process's. May be NULL. */
+	void (*done)(void *arg, const struct feed_process *slot, struct process *process);
 };
 
 /*

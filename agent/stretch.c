@@ -4,7 +4,8 @@
  * stretch n settles everything up to n, as its owner's where the numbers agree and as nobody's where an
  * end was lost on the way. What waits on under a ticket has a list of its own, which is walked: it holds
  * what one thread's tasks were sampled with since their last answers. Some owners are told under a trial:
- * their tickets wait until that is over, which any thread of the process may have found.
+ * their tickets wait until that is over, which any thread of the process may have found, also when the thread that
+ * they are of has ended.
  */
 #include <stdlib.h>
 
@@ -151,6 +152,38 @@ void stretch_judge(struct stretch_table *t, struct stretches *s,
 		free(first);
 		t->tried--;
 	}
+}
+
+/* Those of the ticket are of that number in to. */
+static void move_deferred(struct stretches *from, struct stretches *to, uint64_t ticket, uint64_t number)
+{
+	struct pending *first = from->deferred, *last = from->deferred_last;
+
+	from->deferred = from->deferred_last = NULL;
+	while (first) {
+		struct pending *p = pop(&first, &last);
+
+		if (p->stretch == ticket) {
+			p->stretch = number;
+			append(&to->deferred, &to->deferred_last, p);
+		} else {
+			append(&from->deferred, &from->deferred_last, p);
+		}
+	}
+}
+
+void stretch_bequeath(struct stretch_table *t, struct stretches *from, struct stretches *to)
+{
+	while (from->tried) {
+		struct tried *tried = from->tried;
+
+		from->tried = tried->next;
+		move_deferred(from, to, tried->ticket, ++to->bequeathed);
+		tried->ticket = to->bequeathed;
+		append_tried(to, tried);
+	}
+	from->tried_last = NULL;
+	stretch_expire(t, from, 0, 0);
 }
 
 static void expire(struct stretch_table *t, struct pending **first, struct pending **last,

@@ -35,11 +35,12 @@ struct tried {
 	struct feed_context owner;
 };
 
-/* One ring's. */
+/* One ring's; or what a process's threads that have ended left behind. */
 struct stretches {
 	struct pending *first, *last;	       /* in order of their stretches */
 	struct pending *deferred, *deferred_last; /* ended, but the owner is a ticket's; by age */
 	struct tried *tried, *tried_last;	  /* by age */
+	uint64_t bequeathed; /* tickets of other rings, each with a number of its own here */
 };
 
 /* Where settled samples go. */
@@ -68,6 +69,8 @@ void stretch_try(struct stretch_table *t, struct stretches *s, uint64_t ticket, 
 /* Settle those whose trial is over; verdicts: the process's, in shared memory. */
 void stretch_judge(struct stretch_table *t, struct stretches *s,
 		   const struct feed_verdict verdicts[FEED_TRIAL_KINDS]);
+/* What waits in from for a verdict waits in to; the rest of from is nobody's. */
+void stretch_bequeath(struct stretch_table *t, struct stretches *from, struct stretches *to);
 /* Everything older than hold_ns, or everything if 0, is nobody's. */
 void stretch_expire(struct stretch_table *t, struct stretches *s, uint64_t now_ns, uint64_t hold_ns);
 

@@ -11,7 +11,7 @@
 #include "shim/thread.h"
 
 #define ORDER_PROOF 3
-#define READER_PROOF 32
+#define READER_PROOF 3
 #define TAIL_PROOF 16
 #define POOL_PROOF 96
 /* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure

@@ -116,9 +116,9 @@ static void samples_that_know_their_owner_are_counted_at_once(void **state)
 	assert_int_equal(collect_totals(collect)->spans, 2);
 }
 
-static void a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_for(void **state)
+/* A sample, whose owner is told under trial 4. */
+static void push_tried(void)
 {
-	struct feed_verdict *verdict = &f.region.processes[f.slot].verdicts[1];
 	struct feed_stretch *s;
 
 	push(1, true, 0);
@@ -130,10 +130,28 @@ static void a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_fo
 		       : (struct feed_stretch){{sizeof(*s), FEED_STRETCH, 0}, 1, 9, span(0), 0};
 		ring_leave(&ring);
 	}
+}
+
+static void a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_for(void **state)
+{
+	struct feed_verdict *verdict = &f.region.processes[f.slot].verdicts[1];
+
+	push_tried();
 	atomic_store(&verdict->over, 3);
 	collect_client(collect, client, now);
 	assert_weights(0, 0, 0, 0);
 	atomic_store(&verdict->passed, 4);
+	collect_client(collect, client, now);
+	assert_weights(0, 1, 0, 0);
+}
+
+static void a_verdict_settles_what_an_ended_thread_left(void **state)
+{
+	push_tried();
+	ring_release(&ring);
+	collect_client(collect, client, now);
+	assert_weights(0, 0, 0, 0);
+	atomic_store(&f.region.processes[f.slot].verdicts[1].passed, 4);
 	collect_client(collect, client, now);
 	assert_weights(0, 1, 0, 0);
 }
@@ -314,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(samples_that_know_their_owner_are_counted_at_once),
 	    TEST(a_verdict_that_any_thread_tells_settles_what_an_idle_one_is_tried_for),
+	    TEST(a_verdict_settles_what_an_ended_thread_left),
 	    TEST(frames_are_addresses_in_the_program_leaf_first),
 	    TEST(an_open_sample_waits_for_the_end_of_its_stretch),
 	    TEST(the_guess_of_a_sample_whose_end_was_lost_is_not_believed),

@@ -53,12 +53,12 @@ static void take_end(void *arg, const struct feed_stretch *end, struct ring_read
 	good += end->stretch == GOOD && end->context.request == GOOD;
 }
 
-static void take_closed(void *arg, struct ring_reader *reader)
+static void take_closed(void *arg, struct process *process, struct ring_reader *reader)
 {
 	closed++;
 }
 
-static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL};
+static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL, NULL};
 
 static uint64_t drain(void)
 {

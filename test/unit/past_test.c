@@ -298,13 +298,13 @@ static void take_stretch(void *arg, const struct feed_stretch *end, struct ring_
 {
 }
 
-static void take_closed(void *arg, struct ring_reader *reader)
+static void take_closed(void *arg, struct process *process, struct ring_reader *reader)
 {
 }
 
 static unsigned drained(void)
 {
-	static const struct drain_sink sink = {NULL, take_sample, take_stretch, take_closed, NULL};
+	static const struct drain_sink sink = {NULL, take_sample, take_stretch, take_closed, NULL, NULL};
 
 	samples = 0;
 	drain_client(c, &sink, now += MS);

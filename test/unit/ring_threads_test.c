@@ -74,11 +74,11 @@ static void take_end(void *arg, const struct feed_stretch *end, struct ring_read
 	assert_memory_equal(&end->context, &expected, sizeof(expected));
 }
 
-static void take_closed(void *arg, struct ring_reader *reader)
+static void take_closed(void *arg, struct process *process, struct ring_reader *reader)
 {
 }
 
-static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL};
+static const struct drain_sink sink = {NULL, take_sample, take_end, take_closed, NULL, NULL};
 
 static bool push_sample(struct ring *ring, uint64_t serial)
 {
@@ -196,7 +196,7 @@ static void rings_go_from_thread_to_thread_without_loss(void **state)
 {
 	pthread_t threads[PRODUCERS];
 	uint64_t end = now_ns() + PATIENCE_NS, before = drain_malformed(), count = 0;
-	struct drain_sink counter = {&count, count_sample, take_end, take_closed, NULL};
+	struct drain_sink counter = {&count, count_sample, take_end, take_closed, NULL, NULL};
 
 	for (int i = 0; i < PRODUCERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reclaim, NULL), 0);

@@ -231,6 +231,36 @@ static void a_verdict_holds_for_all_of_the_processs_threads_and_for_tickets_that
 	assert_int_equal(table.tried, 0);
 }
 
+static void what_ended_threads_left_on_trial_waits_on_apart(void **state)
+{
+	struct feed_context owner = {.flags = FEED_CONTEXT_REQUEST, .request = 44};
+	struct stretches left = {0}, another = {0};
+
+	/* Tickets are each thread's own numbers. */
+	hold(7, 1, 0);
+	hold(8, 1, 0);
+	hold(9, 1, 0);
+	stretch_defer(&table, &queue, 7, 1);
+	stretch_defer(&table, &queue, 8, 2);
+	try_ticket(1, trial_of(1), 42, 0);
+	try_ticket(2, trial_of(2), 43, 0);
+	stretch_hold(&table, &another, 7, stack_new(no_frames, 0, true), 1, 0);
+	stretch_hold(&table, &another, 8, stack_new(no_frames, 0, true), 1, 0);
+	stretch_defer(&table, &another, 7, 1);
+	stretch_defer(&table, &another, 8, 5);
+	stretch_try(&table, &another, 1, trial_of(1), &owner, 0);
+	stretch_bequeath(&table, &queue, &left);
+	stretch_bequeath(&table, &another, &left);
+	ASSERT_OWNERS(0, 0);
+	atomic_store(&verdicts[3].passed, 1);
+	stretch_judge(&table, &left, verdicts);
+	ASSERT_OWNERS(0, 0, 42, 44);
+	stretch_expire(&table, &left, 251, 150);
+	ASSERT_OWNERS(0, 0, 42, 44, 0);
+	assert_int_equal(table.tried, 0);
+	assert_int_equal(table.pending, 0);
+}
+
 static void a_trial_that_is_followed_by_others_is_over(void **state)
 {
 	hold(7, 1, 0);
@@ -336,6 +366,7 @@ int main(void)
 	    TEST(a_ticket_that_nobody_tells_expires),
 	    TEST(what_was_told_on_trial_waits_for_the_verdict),
 	    TEST(a_verdict_holds_for_all_of_the_processs_threads_and_for_tickets_that_come_later),
+	    TEST(what_ended_threads_left_on_trial_waits_on_apart),
 	    TEST(a_trial_that_is_followed_by_others_is_over),
 	    TEST(a_verdict_that_never_comes_leaves_nothing),
 	    TEST(above_the_bound_tickets_on_trial_are_nobodys_at_once),
