@@ -64,7 +64,7 @@ class Logs(Java):
 
 
 class ThenLogs(Then):
-    recall, exception = 0.97, "the first requests wait for the JVM amid their work, as threads wait for the next: what " \
+    recall, exception = 0.9, "the first requests wait for the JVM amid their work, as threads wait for the next: what " \
         "came before such a wait is left unlabelled"
     name, shape, options = "Java CompletableFuture, logs", "likewise", ("access.log",)
 
