@@ -52,11 +52,7 @@ void stretch_hold(struct stretch_table *t, struct stretches *s, uint64_t stretch
 		return;
 	}
 	*p = (struct pending){NULL, stretch, stack, weight, now_ns};
-	if (s->last)
-		s->last->next = p;
-	else
-		s->first = p;
-	s->last = p;
+	append(&s->first, &s->last, p);
 	t->pending++;
 }
 
@@ -84,20 +80,31 @@ void stretch_defer(struct stretch_table *t, struct stretches *s, uint64_t stretc
 	}
 }
 
-void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
-		    const struct feed_context *owner)
+/* Those of the ticket, in order; the others wait on. */
+static struct pending *take_deferred(struct stretches *s, uint64_t ticket)
 {
 	struct pending *first = s->deferred, *last = s->deferred_last;
+	struct pending *taken = NULL, *taken_last = NULL;
 
 	s->deferred = s->deferred_last = NULL;
 	while (first) {
 		struct pending *p = pop(&first, &last);
 
 		if (p->stretch == ticket)
-			settle(t, p, owner);
+			append(&taken, &taken_last, p);
 		else
 			append(&s->deferred, &s->deferred_last, p);
 	}
+	return taken;
+}
+
+void stretch_settle(struct stretch_table *t, struct stretches *s, uint64_t ticket,
+		    const struct feed_context *owner)
+{
+	struct pending *taken = take_deferred(s, ticket), *last;
+
+	while (taken)
+		settle(t, pop(&taken, &last), owner);
 }
 
 static void append_tried(struct stretches *s, struct tried *tried)
@@ -157,18 +164,13 @@ void stretch_judge(struct stretch_table *t, struct stretches *s,
 /* Those of the ticket are of that number in to. */
 static void move_deferred(struct stretches *from, struct stretches *to, uint64_t ticket, uint64_t number)
 {
-	struct pending *first = from->deferred, *last = from->deferred_last;
+	struct pending *taken = take_deferred(from, ticket), *last;
 
-	from->deferred = from->deferred_last = NULL;
-	while (first) {
-		struct pending *p = pop(&first, &last);
+	while (taken) {
+		struct pending *p = pop(&taken, &last);
 
-		if (p->stretch == ticket) {
-			p->stretch = number;
-			append(&to->deferred, &to->deferred_last, p);
-		} else {
-			append(&from->deferred, &from->deferred_last, p);
-		}
+		p->stretch = number;
+		append(&to->deferred, &to->deferred_last, p);
 	}
 }
 

@@ -18,11 +18,6 @@
 
 struct attribution_carried attribution_carried;
 
-static uint32_t get(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
-}
-
 void attribute_shared_answers(void)
 {
 	atomic_store_explicit(&attribution_carried.lately, LATELY, memory_order_relaxed);
@@ -30,7 +25,7 @@ void attribute_shared_answers(void)
 
 void carried_answer(struct thread *t, const struct feed_context *request)
 {
-	uint32_t lately = get(&attribution_carried.lately);
+	uint32_t lately = attribute_count(&attribution_carried.lately);
 
 	if (lately)
 		atomic_store_explicit(&attribution_carried.lately, lately - 1, memory_order_relaxed);
@@ -40,10 +35,10 @@ void carried_answer(struct thread *t, const struct feed_context *request)
 
 bool carried_in_a_row(void)
 {
-	return get(&attribution_carried.in_a_row);
+	return attribute_count(&attribution_carried.in_a_row);
 }
 
 bool carried_lately(void)
 {
-	return get(&attribution_carried.lately) && carried_in_a_row();
+	return attribute_count(&attribution_carried.lately) && carried_in_a_row();
 }

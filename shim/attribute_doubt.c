@@ -213,11 +213,6 @@ void doubt_order(struct thread *t, const struct feed_context *request)
 	}
 }
 
-static uint32_t count_of(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
-}
-
 /* The nexts are sampled much less often than the firsts. */
 static bool is_rarer(uint32_t nexts, uint32_t nexts_sampled, uint64_t firsts, uint64_t firsts_sampled)
 {
@@ -229,23 +224,23 @@ static bool is_batching(uint32_t nexts, uint32_t nexts_sampled)
 {
 	const struct attribution_batches *b = &attribution_batches;
 
-	return is_rarer(nexts, nexts_sampled, count_of(&b->firsts), count_of(&b->firsts_sampled));
+	return is_rarer(nexts, nexts_sampled, attribute_count(&b->firsts), attribute_count(&b->firsts_sampled));
 }
 
 enum trial_state doubt_batches(void)
 {
-	uint32_t nexts = count_of(&attribution_batches.nexts);
+	uint32_t nexts = attribute_count(&attribution_batches.nexts);
 
 	if (nexts < BATCHES_MIN)
 		return TRIAL_OPEN;
-	return is_batching(nexts, count_of(&attribution_batches.nexts_sampled)) ? TRIAL_FAILED
+	return is_batching(nexts, attribute_count(&attribution_batches.nexts_sampled)) ? TRIAL_FAILED
 										: TRIAL_PASSED;
 }
 
 uint64_t doubt_batched(const struct thread *t, const struct feed_context *request)
 {
-	uint32_t nexts = count_of(&attribution_batches.nexts);
-	uint32_t nexts_sampled = count_of(&attribution_batches.nexts_sampled);
+	uint32_t nexts = attribute_count(&attribution_batches.nexts);
+	uint32_t nexts_sampled = attribute_count(&attribution_batches.nexts_sampled);
 
 	if (t->attribution.step || !live_others(t->tid, request->request) ||
 	    (!nexts && !t->attribution.several) || (nexts && !is_batching(nexts, nexts_sampled)))
@@ -277,7 +272,7 @@ bool doubt_gathered(const struct thread *t)
 	if (t->attribution.mode != ATTRIBUTION_ACTIVE)
 		return false;
 	note_batch(&b->gathered, &b->gathered_sampled, attribute_waited_for(t));
-	reads = count_of(&b->reads);
-	return reads < BATCHES_MIN || is_rarer(reads, count_of(&b->reads_sampled), count_of(&b->gathered),
-					       count_of(&b->gathered_sampled));
+	reads = attribute_count(&b->reads);
+	return reads < BATCHES_MIN || is_rarer(reads, attribute_count(&b->reads_sampled), attribute_count(&b->gathered),
+					       attribute_count(&b->gathered_sampled));
 }

@@ -48,11 +48,6 @@ static struct {
 	_Atomic uint64_t mean_ns;     /* of CPU time between two answers of a thread, lately */
 } pool = {.row = ROW_PROOF};
 
-static uint32_t get(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
-}
-
 static void set(_Atomic uint32_t *count, uint32_t value)
 {
 	atomic_store_explicit(count, value, memory_order_relaxed);
@@ -61,7 +56,7 @@ static void set(_Atomic uint32_t *count, uint32_t value)
 /* A lost count does not matter. */
 static uint32_t add(_Atomic uint32_t *count, uint32_t n)
 {
-	uint32_t sum = get(count) + n;
+	uint32_t sum = attribute_count(count) + n;
 
 	set(count, sum);
 	return sum;
@@ -109,7 +104,7 @@ static uint64_t doubt(const struct thread *t, const struct feed_context *request
 	if (!trial_again(TRIAL_POOL))
 		return trial_left(TRIAL_POOL) ? trial_number(TRIAL_POOL) : 0;
 	/* Where threads idle before each request, what they have worked since is for that. */
-	return t->attribution.in_a_row || get(&pool.row) ? TRIAL_NEVER : 0;
+	return t->attribution.in_a_row || attribute_count(&pool.row) ? TRIAL_NEVER : 0;
 }
 
 uint64_t pool_claim(const struct thread *t, const struct feed_context *request, uint64_t other)
@@ -123,7 +118,7 @@ uint64_t pool_claim(const struct thread *t, const struct feed_context *request, 
 /* What is known by now is used up. Where threads idle before each request nothing is mistaken. */
 static void fail(void)
 {
-	if (!get(&pool.ever))
+	if (!attribute_count(&pool.ever))
 		return;
 	set(&pool.strays, 0);
 	trial_fail(TRIAL_POOL, POOL_AGAIN);
@@ -131,7 +126,7 @@ static void fail(void)
 
 static void ease(_Atomic uint32_t *count)
 {
-	uint32_t n = get(count);
+	uint32_t n = attribute_count(count);
 
 	if (n)
 		set(count, n - 1);
@@ -139,7 +134,7 @@ static void ease(_Atomic uint32_t *count)
 
 static void stray(void)
 {
-	if (get(&pool.strays) >= (STRAYS - 1) * STRAY_WEIGHT)
+	if (attribute_count(&pool.strays) >= (STRAYS - 1) * STRAY_WEIGHT)
 		fail();
 	else
 		add(&pool.strays, STRAY_WEIGHT);
@@ -148,10 +143,10 @@ static void stray(void)
 /* Of the answers that this thread sends, too few are worked for. */
 static bool is_carrier(struct attribution_worker *w)
 {
-	uint64_t expected = (uint64_t)w->answers * get(&pool.worked), all = get(&pool.answers);
+	uint64_t expected = (uint64_t)w->answers * attribute_count(&pool.worked), all = attribute_count(&pool.answers);
 	bool little = w->worked * all * SHARE_LITTLE < expected;
 
-	if (little && expected >= SHARE_SUSPECT * all && !get(&pool.strays))
+	if (little && expected >= SHARE_SUSPECT * all && !attribute_count(&pool.strays))
 		set(&pool.strays, STRAY_WEIGHT);
 	if (expected < SHARE_ENOUGH * all)
 		return false;
@@ -178,12 +173,12 @@ static void note_worked(bool worked)
 {
 	add(&pool.worked, worked);
 	if (add(&pool.answers, 1) >= COUNTS_MAX) {
-		set(&pool.answers, get(&pool.answers) / 2);
-		set(&pool.worked, get(&pool.worked) / 2);
+		set(&pool.answers, attribute_count(&pool.answers) / 2);
+		set(&pool.worked, attribute_count(&pool.worked) / 2);
 	}
 	if (!worked)
 		return;
-	if (!get(&pool.strays) || !get(&pool.ever))
+	if (!attribute_count(&pool.strays) || !attribute_count(&pool.ever))
 		trial_proof(TRIAL_POOL);
 	ease(&pool.strays);
 }
@@ -194,7 +189,7 @@ static void note_reader(const struct thread *t, const struct feed_context *reque
 	const struct attribution *a = &t->attribution;
 	uint32_t turn;
 
-	if (a->mode == ATTRIBUTION_NONE && get(&pool.answers) && !attribute_worked(t) &&
+	if (a->mode == ATTRIBUTION_NONE && attribute_count(&pool.answers) && !attribute_worked(t) &&
 	    live_turn(t->tid, request->request, &turn) && turn != a->turn &&
 	    !live_named(t->tid, request->request, a->turn))
 		stray();

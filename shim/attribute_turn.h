@@ -47,6 +47,12 @@ static inline bool attribute_worked(const struct thread *t)
 	return t->attribution.worked || attribute_waited_for(t);
 }
 
+/* Of a count of the process, which several threads keep. */
+static inline uint32_t attribute_count(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
 static inline bool attribute_same(const struct feed_context *a, const struct feed_context *b)
 {
 	return a->request == b->request && a->flags == b->flags;

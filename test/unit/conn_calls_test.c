@@ -98,6 +98,14 @@ static void answered(struct thread *t, uint32_t stream)
 	read_wire(t);
 }
 
+/* In the turn in which it comes. */
+#define ASSERT_ANSWER_NAMES(t, stream, digit)                                                      \
+	do {                                                                                       \
+		attribute_wait(t, true);                                                           \
+		answered(t, stream);                                                               \
+		assert_int_equal(working_on(t), digit);                                            \
+	} while (0)
+
 /* The connection stands: both have said what they begin with. */
 static void stands(void)
 {
@@ -124,12 +132,8 @@ static void what_a_head_names_its_answer_names_again(void **state)
 	assert_int_equal(working_on(&self), 1);
 	call(&self, 3, '2');
 	assert_int_equal(working_on(&self), 2);
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), 1);
-	attribute_wait(&self, true);
-	answered(&self, 3);
-	assert_int_equal(working_on(&self), 2);
+	ASSERT_ANSWER_NAMES(&self, 1, 1);
+	ASSERT_ANSWER_NAMES(&self, 3, 2);
 }
 
 /* First bytes, heads and answers in two pieces each, cut anywhere. */
@@ -220,9 +224,7 @@ static void heads_of_several_in_one_write_are_told_apart_later(void **state)
 	get(&w, 3, END_HEADERS, "/", '2');
 	write_wire(&self);
 	assert_int_equal(working_on(&self), NOBODY);
-	attribute_wait(&self, true);
-	answered(&self, 3);
-	assert_int_equal(working_on(&self), 2);
+	ASSERT_ANSWER_NAMES(&self, 3, 2);
 }
 
 static void a_head_without_context_is_the_threads_requests(void **state)
@@ -232,12 +234,8 @@ static void a_head_without_context_is_the_threads_requests(void **state)
 	call(&self, 1, '-');
 	ask(&self, B, TRACED("2"));
 	call(&self, 3, '-');
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), 1);
-	attribute_wait(&self, true);
-	answered(&self, 3);
-	assert_int_equal(working_on(&self), 2);
+	ASSERT_ANSWER_NAMES(&self, 1, 1);
+	ASSERT_ANSWER_NAMES(&self, 3, 2);
 }
 
 static void among_heads_with_context_one_without_is_no_traced_requests(void **state)
@@ -248,9 +246,7 @@ static void among_heads_with_context_one_without_is_no_traced_requests(void **st
 	call(&self, 3, '-');
 	ask(&self, B, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
 	call(&self, 5, '-');
-	attribute_wait(&self, true);
-	answered(&self, 3);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 3, NOBODY);
 	answered(&self, 5);
 	assert_int_equal(working_on(&self), 0);
 }
@@ -262,9 +258,7 @@ static void a_head_of_another_trace_is_not_the_threads_requests(void **state)
 	ask(&self, B, TRACED("2"));
 	call(&self, 1, '3');
 	assert_int_equal(self.attribution.mode, ATTRIBUTION_NONE);
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 1, NOBODY);
 }
 
 /* Of two unfinished requests of one trace, neither; on a thread that works on one of them, that one. */
@@ -279,9 +273,7 @@ static void a_trace_of_two_requests_names_neither(void **state)
 	assert_int_equal(working_on(&self), NOBODY);
 	ask(&self, C, TRACED("2"));
 	call(&self, 3, '1');
-	attribute_wait(&self, true);
-	answered(&self, 3);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 3, NOBODY);
 }
 
 /* A loop that keeps heads until it writes: once several went out together, those that come alone may have waited
@@ -308,9 +300,7 @@ static void who_writes_heads_together_says_nothing_by_one(void **state)
 	answer(&self, A);
 	answer(&self, B);
 	call(&self, 9, '-');
-	attribute_wait(&self, true);
-	answered(&self, 9);
-	assert_int_equal(working_on(&self), 3);
+	ASSERT_ANSWER_NAMES(&self, 9, 3);
 }
 
 static void a_first_head_waited_for_its_connection(void **state)
@@ -376,9 +366,7 @@ static void a_finished_requests_stream_names_nobody(void **state)
 	answer(&self, A);
 	attribute_wait(&self, true);
 	ask(&self, C, TRACED("3"));
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 1, NOBODY);
 }
 
 static void frames_of_no_stream_name_nobody(void **state)
@@ -411,9 +399,7 @@ static void what_cannot_be_decoded_names_nobody_from_then_on(void **state)
 	frame(&w, HEADERS, END_HEADERS, 3, "\xff\xff\xff\xff\xff", 5);
 	write_wire(&self);
 	assert_int_equal(working_on(&self), NOBODY);
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 1, NOBODY);
 	assert_null(conn_find(UP)->http2);
 	attribute_wait(&self, true);
 	call(&self, 5, '1');
@@ -428,9 +414,7 @@ static void bytes_that_are_not_seen_end_it_too(void **state)
 	two_requests();
 	call(&self, 1, '1');
 	conn_sent(&self, UP, NULL, 100);
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), NOBODY);
+	ASSERT_ANSWER_NAMES(&self, 1, NOBODY);
 }
 
 static void a_server_may_speak_first(void **state)
@@ -440,9 +424,7 @@ static void a_server_may_speak_first(void **state)
 	two_requests();
 	start(&w, PREFACE);
 	call(&self, 1, '1');
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), 1);
+	ASSERT_ANSWER_NAMES(&self, 1, 1);
 	/* But not so. */
 	conn_closing(UP);
 	conn_socket(&self, UP);
@@ -492,12 +474,8 @@ static void on_a_connection_of_several_threads_only_what_is_named_counts(void **
 	/* One writes the other's head, which goes on with its own. */
 	call(&self, 5, '2');
 	assert_int_equal(working_on(&self), 1);
-	attribute_wait(&other, true);
-	answered(&other, 5);
-	assert_int_equal(working_on(&other), 2);
-	attribute_wait(&self, true);
-	answered(&self, 5);
-	assert_int_equal(working_on(&self), 1);
+	ASSERT_ANSWER_NAMES(&other, 5, 2);
+	ASSERT_ANSWER_NAMES(&self, 5, 1);
 }
 
 static void threads_that_use_it_one_after_another_share_nothing(void **state)
@@ -510,9 +488,7 @@ static void threads_that_use_it_one_after_another_share_nothing(void **state)
 	ask(&other, B, TRACED("2"));
 	call(&other, 3, '-');
 	assert_false(conn_find(UP)->carried);
-	attribute_wait(&other, true);
-	answered(&other, 3);
-	assert_int_equal(working_on(&other), 2);
+	ASSERT_ANSWER_NAMES(&other, 3, 2);
 }
 
 static void waiting_for_ones_own_calls_is_work(void **state)
@@ -590,9 +566,7 @@ static void without_room_it_is_as_any_other_protocol(void **state)
 	start(&w, PREFACE);
 	call(&self, 1, '-');
 	assert_null(conn_find(UP)->http2);
-	attribute_wait(&self, true);
-	answered(&self, 1);
-	assert_int_equal(working_on(&self), 1);
+	ASSERT_ANSWER_NAMES(&self, 1, 1);
 	while (n)
 		http2_close(all[--n]);
 }
