@@ -10,6 +10,7 @@
 
 #include "shim/hex.h"
 #include "shim/http1_header.h"
+#include "shim/ows.h"
 
 int http1_body_begin(struct http1 *p)
 {
@@ -65,7 +66,7 @@ ssize_t http1_step_after_chunk_size(struct http1 *p, const char *s, size_t n)
 {
 	enum http1_state next = p->left ? IN_CHUNK : AT_TRAILER;
 
-	if (http1_is_ows(*s))
+	if (is_ows(*s))
 		return 1;
 	return *s == ';' ? http1_skip_line(p, next) : http1_line_end(p, *s, next);
 }

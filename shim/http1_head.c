@@ -9,6 +9,7 @@
 
 #include "shim/http1_header.h"
 #include "shim/http1_step.h"
+#include "shim/ows.h"
 
 static bool is_upper(char c)
 {
@@ -124,7 +125,7 @@ ssize_t http1_step_line(struct http1 *p, const char *s, size_t n)
 	int ret;
 
 	/* A continuation line (obs-fold) is never a header, whatever it looks like. */
-	if (http1_is_ows(*s)) {
+	if (is_ows(*s)) {
 		/* There is none to continue, and some take it for the head's end (section 2.2). */
 		if (!(p->seen & SEEN_LINE))
 			return -EPROTO;
@@ -166,7 +167,7 @@ static int name_done(struct http1 *p, char c)
 ssize_t http1_step_name(struct http1 *p, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++, p->pos++) {
-		if (s[i] == ':' || http1_is_ows(s[i]))
+		if (s[i] == ':' || is_ows(s[i]))
 			return name_done(p, s[i]) ? -EPROTO : (ssize_t)(i + 1);
 		p->names = http1_header_narrow(p->names, p->pos, s[i]);
 		if (!p->names) {
@@ -186,12 +187,12 @@ ssize_t http1_step_value(struct http1 *p, const char *s, size_t n)
 		}
 		if (!s[i])
 			return -EPROTO;
-		if (http1_is_ows(s[i]) && !p->pos)
+		if (is_ows(s[i]) && !p->pos)
 			continue;
 		if (p->pos < HTTP1_VALUE_MAX)
 			p->value[p->pos] = s[i];
 		p->pos++;
-		if (!http1_is_ows(s[i]))
+		if (!is_ows(s[i]))
 			p->end = p->pos;
 	}
 	return (ssize_t)n;

@@ -10,10 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
+#include "shim/ows.h"
 
 static char lower(char c)
 {

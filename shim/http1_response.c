@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/hex.h"
+#include "shim/ows.h"
 
 enum state {
 	AT_RESPONSE, /* zero */
@@ -54,11 +55,6 @@ void http1_response_expect(struct http1_response *r, const char *method)
 	r->heads |= (uint16_t)(!strcmp(method, "HEAD") << r->awaited);
 	r->connects |= (uint16_t)(!strcmp(method, "CONNECT") << r->awaited);
 	r->awaited++;
-}
-
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 /* True: the response is complete. */
@@ -177,8 +173,6 @@ static ssize_t line_byte(struct http1_response *r, char c)
 
 static ssize_t length_byte(struct http1_response *r, char c)
 {
-	bool digit = c >= '0' && c <= '9';
-
 	if (c == '\n') {
 		r->state = AT_LINE;
 		return r->position ? 0 : lose(r, EPROTO);
@@ -188,7 +182,7 @@ static ssize_t length_byte(struct http1_response *r, char c)
 			r->seen |= SEEN_DIGITS_END;
 		return 0;
 	}
-	if (!digit || r->seen & SEEN_DIGITS_END || r->left > (INT64_MAX - 9) / 10)
+	if (c < '0' || c > '9' || r->seen & SEEN_DIGITS_END || r->left > (INT64_MAX - 9) / 10)
 		return lose(r, EPROTO);
 	r->left = r->left * 10 + (uint64_t)(c - '0');
 	r->position = 1;

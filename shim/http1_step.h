@@ -81,9 +81,4 @@ static inline ssize_t http1_give_up(struct http1 *p, ssize_t error)
 	return error;
 }
 
-static inline bool http1_is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 #endif

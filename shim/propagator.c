@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/hex.h"
+#include "shim/ows.h"
 
 enum {
 	HELD_TRACE = 1,
@@ -265,11 +266,6 @@ void propagator_enable(uint32_t formats)
 void propagator_begin(struct propagator *p)
 {
 	memset(p, 0, sizeof(*p));
-}
-
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 void propagator_take(struct propagator *p, unsigned int header, const char *value, size_t n,

@@ -7,28 +7,16 @@
  */
 #include "shim/traceparent.h"
 
+#include "shim/hex.h"
+#include "shim/ows.h"
+
 /* Where the fields begin; the bytes between them are dashes. */
 enum { AT_VERSION = 0, AT_TRACE = 3, AT_SPAN = 36, AT_FLAGS = 53 };
-
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* Upper case is invalid (section 3.2.2): -1. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
 
 static bool hex_bytes(const char *s, uint8_t *out, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit(s[2 * i]), low = hex_digit(s[2 * i + 1]);
+		int high = hex_lower_digit(s[2 * i]), low = hex_lower_digit(s[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
