@@ -39,9 +39,6 @@ class Immediate(Node):
 
 
 class Proxy(Node):
-    recall = 0.98
-    exception = "where half of the requests end their connections, up to 1.4 % of the work has no ids; by which " \
-        "of the calls is not known"
     name, shape, kind = "Node proxy", "work before and after another Node's answer, which works too", "proxy"
 
     def prepare(self):
@@ -54,7 +51,6 @@ class Proxy(Node):
 
 
 class ProxyH2(Proxy):
-    recall, exception = Node.recall, ""
     name, shape = "Node proxy h2", "work before and after an nginx that works too, all over one HTTP/2 connection"
     needs, kind = (*Node.needs, "nginx"), "proxyh2"
 
