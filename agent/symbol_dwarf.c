@@ -52,12 +52,21 @@ struct symbol_dwarf {
 };
 
 static struct {
-	uint64_t start_ns, busy_ns;
+	uint64_t start_ns; /* by the wall's clock */
+	uint64_t busy_ns;  /* by SYMBOL_DWARF_CLOCK */
 } window; /* of the time that units of any object took */
 
-/* A program may have thousands of units, and its CPUs are for itself. */
-static bool time_left(uint64_t now)
+/* On a busy machine, waiting for a processor is no sign of a file that takes too long. */
+static uint64_t used_ns(void)
 {
+	return clock_ns(SYMBOL_DWARF_CLOCK);
+}
+
+/* A program may have thousands of units, and its CPUs are for itself. */
+static bool time_left(void)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
 	if (now - window.start_ns > SYMBOL_DWARF_WINDOW_MS * NSEC_PER_MSEC) {
 		window.start_ns = now;
 		window.busy_ns = 0;
@@ -80,21 +89,23 @@ static bool is_ada(Dwarf *dwarf, Dwarf_Off unit)
 	}
 }
 
-static void read_unit(struct symbol_dwarf *d, struct unit *u, Dwarf_Off offset, uint64_t now)
+static void read_unit(struct symbol_dwarf *d, struct unit *u, Dwarf_Off offset)
 {
+	uint64_t start_ns = used_ns();
+
 	u->read = true;
 	u->ada = is_ada(d->own.dwarf, offset);
-	symbol_dwarf_functions(d->own.dwarf, offset, now + SYMBOL_DWARF_UNIT_MS * NSEC_PER_MSEC,
-			       &u->scopes);
+	symbol_dwarf_functions(d->own.dwarf, offset,
+			       start_ns + SYMBOL_DWARF_UNIT_MS * NSEC_PER_MSEC, &u->scopes);
 	d->handle_bytes += symbol_dwarf_rows(d->own.dwarf, &d->programs, offset, &u->lines);
 	d->unit_bytes += symbol_scopes_bytes(&u->scopes) + symbol_lines_bytes(&u->lines);
 	d->handle_bytes += ABBREVS_BYTES;
-	window.busy_ns += clock_ns(CLOCK_MONOTONIC) - now;
+	window.busy_ns += used_ns() - start_ns;
 }
 
 static int index_units(struct symbol_dwarf *d)
 {
-	uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + SYMBOL_DWARF_OPEN_MS * NSEC_PER_MSEC;
+	uint64_t deadline_ns = used_ns() + SYMBOL_DWARF_OPEN_MS * NSEC_PER_MSEC;
 	int err = symbol_dwarf_index(d->own.dwarf, deadline_ns, &d->index);
 
 	if (err)
@@ -272,18 +283,16 @@ void symbol_dwarf_find(struct symbol_dwarf *d, uint64_t vaddr, struct symbol_ans
 {
 	uint32_t at = symbol_scopes_find(&d->index, vaddr);
 	struct unit *u;
-	uint64_t now;
 
 	symbol_answer_reset(a);
 	if (at == SYMBOL_SCOPE_NONE || !d->own.dwarf)
 		return;
 	u = &d->units[at];
 	if (!u->read) {
-		now = clock_ns(CLOCK_MONOTONIC);
-		a->hurried = !time_left(now);
+		a->hurried = !time_left();
 		if (a->hurried)
 			return;
-		read_unit(d, u, d->index.scopes[at].id, now);
+		read_unit(d, u, d->index.scopes[at].id);
 		if (!renew_handles(d))
 			return;
 	}

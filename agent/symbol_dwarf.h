@@ -2,8 +2,8 @@
 /*
  * Functions, files, lines and inlined callers from an object's DWARF.
  *
- * AGENT. The file is vetted and held by symbol_map.c; what remains is bounded in time: an object
- * or a compilation unit that takes too long is given up, and its names come from elsewhere.
+ * AGENT. The file is vetted and held by symbol_map.c; what remains is bounded in CPU time: an object
+ * or a compilation unit that takes too much is given up, and its names come from elsewhere.
  * Split DWARF (.dwo files) is not followed: libdw would open any path that a file names.
  */
 #ifndef SPANPROF_AGENT_SYMBOL_DWARF_H
@@ -14,7 +14,7 @@
 
 #define SYMBOL_DWARF_OPEN_MS 1000 /* to learn which unit has which addresses */
 #define SYMBOL_DWARF_UNIT_MS 1000 /* to learn the functions of one unit */
-/* All units together may take so long of so long; until then, answers are hurried. */
+/* All units together may take so long in each so long; until the next, answers are hurried. */
 #define SYMBOL_DWARF_BUSY_MS 5000
 #define SYMBOL_DWARF_WINDOW_MS 15000
 

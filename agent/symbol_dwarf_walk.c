@@ -27,7 +27,7 @@ struct walk {
 
 static bool late(struct walk *w)
 {
-	if (++w->visited % DWARF_CHECK_EVERY == 0 && clock_ns(CLOCK_MONOTONIC) > w->deadline_ns)
+	if (++w->visited % DWARF_CHECK_EVERY == 0 && clock_ns(SYMBOL_DWARF_CLOCK) > w->deadline_ns)
 		w->error = -ETIME;
 	return w->error != 0;
 }
@@ -114,7 +114,7 @@ static void index_unit(struct walk *w, Dwarf_Die *die, uint8_t type)
 	w->unit = scope;
 	if (w->into->range_count == before && !w->error && dwarf_hasattr(die, DW_AT_stmt_list))
 		walk_children(w, die, scope, 0);
-	if (!w->error && clock_ns(CLOCK_MONOTONIC) > w->deadline_ns)
+	if (!w->error && clock_ns(SYMBOL_DWARF_CLOCK) > w->deadline_ns)
 		w->error = -ETIME;
 }
 

@@ -8,8 +8,12 @@
 #define SPANPROF_AGENT_SYMBOL_DWARF_WALK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "agent/symbol_scope.h"
+
+/* What deadlines are by. */
+#define SYMBOL_DWARF_CLOCK CLOCK_THREAD_CPUTIME_ID
 
 struct Dwarf; /* libdw's */
 
