@@ -25,9 +25,9 @@ LIBRARY = os.environ.get("SPANPROF_LIBRARY", str(ROOT / "build" / "libspanprof.s
 MODULES = pathlib.Path("/usr/share/nginx/modules")
 NEEDED = ["ndk_http_module.so", "ngx_http_lua_module.so"]
 WORKER_USER = "www-data"
-START_S = 30  # these two say that something hangs; how long it takes is the machine's affair
-STOP_S = 30
-AGENT_GONE_S = 20  # it lingers 10 s at most; the rest is ours
+START_S = 60  # these say that something hangs; how long it takes is the machine's affair
+STOP_S = 60
+AGENT_GONE_S = 60  # the same of an agent, which lingers 10 s at most
 POLL_S = 0.02
 
 # Each request burns in one C function and answers the CPU that it took by the thread's own clock.

@@ -194,7 +194,7 @@ def test_a_jvm_that_was_asked_for_a_perf_map_is_named_from_then_on(room):  # noq
     (room.dir / "Spin.java").write_text(JAVA)
     subprocess.run(["javac", "Spin.java"], cwd=room.dir, check=True, capture_output=True)
     process = start(room, "java", "-XX:+PreserveFramePointer", "-cp", str(room.dir), "Spin", "asked")
-    wait_until((room.dir / "running").exists, 30, "the JVM up")
+    wait_until((room.dir / "running").exists, 60, "the JVM up")
     asked = subprocess.run(["jcmd", str(process.pid), "Compiler.perfmap"], capture_output=True,
                            text=True)
     (room.dir / "asked").touch()

@@ -47,14 +47,14 @@ def server(name, log, **rest):
     process = subprocess.Popen([FLOOD, "serve", str(port)], env={**os.environ, **start.env},
                                stdin=subprocess.DEVNULL, preexec_fn=servers.die_with_parent)
     try:
-        nginxhost.until(lambda: is_listening(port), 10, "the server listens")
+        nginxhost.until(lambda: is_listening(port), nginxhost.START_S, "the server listens")
         yield process, port
     finally:
         process.kill()
         process.wait()
         for pid in nginxhost.agents(name):
             nginxhost.kill(pid, signal.SIGTERM)
-        nginxhost.until(lambda: not nginxhost.agents(name), 20, "the agent gone")
+        nginxhost.until(lambda: not nginxhost.agents(name), nginxhost.AGENT_GONE_S, "the agent gone")
 
 
 def ask(port, count, kind, seconds=180):

@@ -23,7 +23,8 @@ from nginxhost import FUNCTION, Trace, bare, launched, preloaded
 pytestmark = pytest.mark.skipif(nginxhost.missing() is not None, reason=str(nginxhost.missing()))
 
 NEAR = 0.10         # the share by which a measured total may differ
-SETTLE_S = 15       # an interval, a push, a segment flush
+SETTLE_S = 60       # an interval, a push, a segment flush; how long they take is up to the machine
+SERVER_S = 10       # the agent waits so long for an answer; who waited for the agent would, too
 TICK_NS = 10_000_000
 HEAVY, LIGHT = Trace(0x11), Trace(0x12)
 
@@ -422,9 +423,13 @@ def test_reloads_and_stops_are_as_without(start, tmp_path):
 def test_fast_stops_are_as_without(signum, tmp_path):
     """A stop in the middle of a request cuts it short, exits with 0 and loses no sample."""
     def cut_short(nginx):
+        def cpu_ns():
+            return sum(map(nginxhost.cpu_ns, nginx.workers()))
+
         with contextlib.closing(nginx.connect()) as connection:
+            before = cpu_ns()
             connection.request("GET", "/md5?ms=400", headers={"traceparent": HEAVY.header})
-            time.sleep(0.2)
+            nginxhost.until(lambda: cpu_ns() > before + 50e6, nginxhost.STOP_S, "work on the request")
             status = nginx.stop(signum)
         return status, nginx.complaints()
 
@@ -478,7 +483,8 @@ def test_killed_workers_leave_their_last_samples_and_have_successors(pyroscope_v
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
         os.kill(nginx.master, signal.SIGCONT)
-        nginxhost.until(lambda: len(set(nginx.workers()) - set(victims)) == 2, 5, "new workers")
+        nginxhost.until(lambda: len(set(nginx.workers()) - set(victims)) == 2,
+                        nginxhost.START_S, "new workers")
         truth[LIGHT] = ("md5", nginx.burn("md5", 400, LIGHT)[1])
         client, matcher = pyroscope_v2.client, selector(service_name=name)
         # Delivered while nginx lives on.
@@ -559,7 +565,7 @@ def test_a_server_that_hangs_is_not_noticed_by_clients(ingest_stub, tmp_path):
     assert complaints == ([], [])
     # No request can have waited for the server, which never answers; noise of a machine aside.
     assert profiled[75] < 1.5 * as_bare[75] + 0.002
-    assert profiled[-1] < 0.5 + 3 * as_bare[-1]
+    assert profiled[-1] < SERVER_S / 2 + as_bare[-1]
 
 
 def test_a_server_that_is_down_is_said_once(tmp_path):

@@ -36,7 +36,7 @@ def written(tmp_path_factory):
             nginx.burn(what, 300, trace)
         nginx.burn("md5", 200)
         nginx.stop()
-        nginxhost.until(lambda: list(out.glob("*.pb.gz")), 10, "a file")
+        nginxhost.until(lambda: list(out.glob("*.pb.gz")), nginxhost.START_S, "a file")
     path = max(out.glob("*.pb.gz"), key=os.path.getsize)
     return path, minipprof.read(path)
 

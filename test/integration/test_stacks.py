@@ -249,7 +249,7 @@ def test_nginx(room):  # noqa: F811
     (room.dir / "nginx.conf").write_text(
         NGINX.format(dir=room.dir, port=ports["plain"], tls=ports["tls"]))
     with server(room, shutil.which("nginx"), "-c", room.dir / "nginx.conf", "-p", room.dir) as nginx:
-        hosts.wait_until(lambda: answers(ports["tls"]), 10, "nginx up")
+        hosts.wait_until(lambda: answers(ports["tls"]), 60, "nginx up")
         done = threading.Event()
         clients = [threading.Thread(target=ask, args=(ports[which], done, which == "tls"))
                    for which in ("plain", "plain", "tls")]
@@ -309,7 +309,7 @@ def test_luajit(room, jit, rooted):  # noqa: F811
     (room.dir / "nginx.conf").write_text(LUA.format(
         dir=room.dir, port=port, modules=nginxhost.MODULES, jit=jit, seconds=0.5))
     with server(room, shutil.which("nginx"), "-c", room.dir / "nginx.conf", "-p", room.dir) as nginx:
-        hosts.wait_until(lambda: answers(port), 10, "nginx up")
+        hosts.wait_until(lambda: answers(port), 60, "nginx up")
         for _ in busy(nginx):
             for client in [subprocess.Popen(["curl", "-s", "-m", "20", f"http://127.0.0.1:{port}/"],
                                             stdout=subprocess.DEVNULL) for _ in range(2)]:
@@ -340,7 +340,7 @@ def test_redis(room):  # noqa: F811
     port = servers.free_ports(["redis"])["redis"]
     with server(room, shutil.which("redis-server"), "--port", port, "--bind", "127.0.0.1",
                 "--save", "", "--dir", room.dir, "--io-threads", "2", "--io-threads-do-reads", "yes") as redis:
-        hosts.wait_until(lambda: answers(port), 10, "redis up")
+        hosts.wait_until(lambda: answers(port), 60, "redis up")
         for load in itertools.takewhile(lambda _, more=busy(redis): next(more, 0) is None,
                                         itertools.cycle(REDIS_LOADS)):
             tool("redis-benchmark", "-p", port, "-q", "-P", "16", "-c", "20", "-r", "1000", *load)
