@@ -101,7 +101,7 @@ def two_traces(pyroscope_v2):
                 truth[trace] += ns
         connection.close()
 
-    clear_of_an_interval()
+    nginxhost.clear_of_an_interval()
     start = launched(name, server=pyroscope_v2.url, PYROSCOPE_UPLOAD_INTERVAL="10m")
     with nginxhost.run(start, listen="reuseport") as nginx:
         jobs = [(connection, *job) for job in (("sha1", 150, HEAVY), ("md5", 50, LIGHT))
@@ -110,13 +110,6 @@ def two_traces(pyroscope_v2):
             list(pool.map(lambda job: client(*job), jobs))
         assert finish(nginx) == 0
     return dict(truth), name
-
-
-def clear_of_an_interval():
-    """Waits, rarely, so that the next 20 s hold no end of an upload interval of ten minutes."""
-    left = 600 - time.time() % 600
-    if left < 20:
-        time.sleep(left + 0.1)
 
 
 def check_totals(got, truth):

@@ -31,6 +31,7 @@ def written(tmp_path_factory):
     """The largest file of a short run, with its decoded content."""
     out = tmp_path_factory.mktemp("pprof")
     start = launched(f"pprof.{os.getpid()}", output=out, PYROSCOPE_UPLOAD_INTERVAL="10m")
+    nginxhost.clear_of_an_interval()  # all is in one file
     with nginxhost.run(start, workers=1) as nginx:
         for trace, what in TRACES.items():
             nginx.burn(what, 300, trace)
