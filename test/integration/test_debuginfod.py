@@ -199,17 +199,25 @@ def silent_server():
                 connection.close()
 
 
-def test_a_server_that_hangs_delays_nothing_and_is_said_once(room, program):  # noqa: F811
+def test_a_server_that_hangs_delays_nothing(room, program):  # noqa: F811
+    """Whoever waited for it would do so for longer than the program runs, or the agent may take to end."""
+    with silent_server() as (url, taken):
+        result = run(room, program, url, SPANPROF_DEBUGINFOD="1", DEBUGINFOD_TIMEOUT="90")
+    assert taken
+    assert_on_time(result)
+    ends = [int(re.search(r"-(\d+)\.pb\.gz$", p.name).group(1)) / 1000 for p in room.files()]
+    late = max(p.stat().st_mtime - end for p, end in zip(room.files(), ends))
+    print(f"\nfiles of {INTERVAL} s intervals came at most {late:.3f} s after their end")
+    assert late < 45
+
+
+def test_a_server_that_hangs_is_said_once(room, program):  # noqa: F811
     with silent_server() as (url, taken):
         result = run(room, program, url, SPANPROF_DEBUGINFOD="1", DEBUGINFOD_TIMEOUT="2")
     assert taken
     lines = result.log.splitlines()
     assert len(lines) == 1 and "cannot fetch debug files" in lines[0], result
     assert_on_time(result)
-    ends = [int(re.search(r"-(\d+)\.pb\.gz$", p.name).group(1)) / 1000 for p in room.files()]
-    late = max(p.stat().st_mtime - end for p, end in zip(room.files(), ends))
-    print(f"\nfiles of {INTERVAL} s intervals came at most {late:.3f} s after their end")
-    assert late < 1.5  # the server is waited for longer
 
 
 def test_without_being_asked_nothing_is_requested(room, program):  # noqa: F811
