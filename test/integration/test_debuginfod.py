@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 
 import pytest
-from hosts import build, room  # noqa: F401
+from hosts import RUN_SECONDS, build, room, wait_until  # noqa: F401
 
 SECONDS = 6
 INTERVAL = 1
 SOURCE = """
 #include <time.h>
+#include <unistd.h>
 static inline __attribute__((always_inline)) unsigned inlined_mix(unsigned x)
 {
 	for (int i = 0; i < 1000; i++)
@@ -29,7 +30,7 @@ static __attribute__((noinline)) unsigned outer_work(unsigned x)
 {
 	return inlined_mix(x) ^ 1;
 }
-int main(void)
+int main(int argc, char **argv)
 {
 	struct timespec t, begun;
 	unsigned x = 1;
@@ -38,7 +39,7 @@ int main(void)
 		for (int i = 0; i < 1000; i++)
 			x = outer_work(x);
 		clock_gettime(CLOCK_MONOTONIC, &t);
-	} while (t.tv_sec - begun.tv_sec < %d);
+	} while (t.tv_sec - begun.tv_sec < %d || (argc > 1 && access(argv[1], F_OK) != 0));
 	return x == 7;
 }
 """ % SECONDS
@@ -102,13 +103,18 @@ def server(program, tmp_path_factory):
         process.wait(10)
 
 
-def run(room, program, url, **more):  # noqa: F811
+def run(room, program, url, enough=None, **more):  # noqa: F811
+    """enough: waits for what the program is not to end before."""
     env = room.environment(DEBUGINFOD_URLS=url, DEBUGINFOD_CACHE_PATH=str(room.dir / "cache"),
                            PYROSCOPE_UPLOAD_INTERVAL=f"{INTERVAL}s", **more)
     started = time.monotonic()
-    process = subprocess.Popen([str(program[0])], env=env, cwd=room.dir, text=True,
+    stop = room.dir / "enough"
+    process = subprocess.Popen([str(program[0]), *([str(stop)] if enough else [])], env=env, cwd=room.dir, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, start_new_session=True)
+    if enough:
+        enough()
+        stop.touch()
     result = room.finish(process, started)
     room.settle()
     assert result.returncode == 0, result
@@ -130,9 +136,16 @@ def assert_on_time(result):
 
 
 def test_names_lines_and_inlined_callers_arrive_while_the_program_runs(room, program, server):  # noqa: F811
-    result = run(room, program, server, SPANPROF_DEBUGINFOD="1")
+    fetched = room.dir / "cache" / program[2] / "debuginfo"
+
+    def enough():
+        wait_until(fetched.exists, RUN_SECONDS, "a debug file")
+        files = len(room.files())
+        wait_until(lambda: len(room.files()) >= files + 3, RUN_SECONDS, "profiles that it is there for")
+
+    result = run(room, program, server, enough, SPANPROF_DEBUGINFOD="1")
     assert result.log == "", result
-    assert (room.dir / "cache" / program[2] / "debuginfo").stat().st_size > 0
+    assert fetched.stat().st_size > 0
     assert_on_time(result)
     last = [f for s in result.profiles[-1].samples for f in s.frames]
     inlined = [f for f in last if f.function == "inlined_mix"]
