@@ -21,6 +21,7 @@
 #include "shim/attach.h"
 #include "shim/attach_child.h"
 #include "shim/clock.h"
+#include "shim/heartbeat.h"
 #include "shim/raw.h"
 #include "shim/region.h"
 #include "shim/self.h"
@@ -29,7 +30,6 @@
 
 #define ATTACH_TRIES_MAX 5U
 #define ATTACH_PAUSE_NS 1000000000ULL	  /* after a failed try, times the tries so far */
-#define ATTACH_SILENCE_NS 10000000000ULL /* no sign of the agent for so long: it is gone */
 #define ATTACH_RESPAWN_NS 60000000000ULL /* between two replacements of an agent */
 #define ATTACH_CHECK_TICKS 16U		  /* ticks of a thread between two looks at the clock */
 #define ATTACH_START_WAIT_NS 200000000L  /* pid 1 waits so long for M's word, which must live on */
@@ -46,8 +46,8 @@ static _Atomic(struct region *) retired;
 static bool elsewhere;
 static uint32_t own_slot = UINT32_MAX; /* in the region in use; a fork child finds its parent's */
 static uint32_t attaches; /* of this process and its ancestors since the program started */
-static _Atomic uint64_t replaced_at, next_try_at, beat_seen_at;
-static _Atomic uint32_t beat_seen;
+static _Atomic uint64_t replaced_at, next_try_at;
+static struct heartbeat heart;
 /* In ordinary memory: a fork child of an inert process is inert, and whoever's turn it is says why. */
 extern _Atomic unsigned observe_attention;
 static _Atomic uint32_t given_up;
@@ -57,6 +57,13 @@ static _Atomic int32_t failed_error;
 static void set_state(uint32_t state)
 {
 	atomic_store_explicit(&self_page->state, state, memory_order_release);
+}
+
+/* For this thread, if the state is still that. */
+static bool claim(uint32_t state)
+{
+	return atomic_compare_exchange_strong_explicit(&self_page->state, &state, SELF_CLAIMED,
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 void attach_give_up(enum attach_step step, int error)
@@ -143,8 +150,7 @@ static void adopt(struct region *r, uint64_t now)
 	struct region *before = region_get();
 
 	count_carry_over(r);
-	beat_seen = 0;
-	beat_seen_at = now;
+	heartbeat_start(&heart, now);
 	elsewhere = false;
 	atomic_store_explicit(&region_current, r, memory_order_seq_cst);
 	region_index ^= 1;
@@ -230,11 +236,8 @@ static bool inherit(void)
 
 uint32_t attach_inherit(void)
 {
-	uint32_t state = SELF_FRESH;
-
-	if (!atomic_compare_exchange_strong_explicit(&self_page->state, &state, SELF_CLAIMED,
-						     memory_order_acquire, memory_order_relaxed))
-		return state;
+	if (!claim(SELF_FRESH))
+		return self_state();
 	self_page->pid = (int32_t)raw0(SYS_getpid);
 	/* A child that is number 1 is a new namespace's. */
 	elsewhere |= self_page->pid == 1;
@@ -255,10 +258,8 @@ static uint32_t attach_try(void)
 		state = attach_inherit();
 	if (state != SELF_IDLE || now < next_try_at)
 		return state;
-	if (!atomic_compare_exchange_strong_explicit(&self_page->state, &state, SELF_CLAIMED,
-						     memory_order_acquire, memory_order_relaxed))
-		return state;
-	attach(now);
+	if (claim(SELF_IDLE))
+		attach(now);
 	return self_state();
 }
 
@@ -276,6 +277,7 @@ uint32_t attach_now(void)
 static bool agent_gone(struct region *r, uint64_t now, enum attach_step *step)
 {
 	uint32_t beat = atomic_load_explicit(&r->header->heartbeat, memory_order_relaxed);
+	enum heartbeat_state state;
 
 	*step = ATTACH_NO_ANSWER;
 	if (atomic_load_explicit(&r->header->exec_error, memory_order_relaxed)) {
@@ -284,18 +286,15 @@ static bool agent_gone(struct region *r, uint64_t now, enum attach_step *step)
 	}
 	if (atomic_load_explicit(&r->header->up, memory_order_acquire) == FEED_GONE)
 		return true;
-	if (beat != beat_seen) {
-		beat_seen = beat;
-		beat_seen_at = now;
+	state = heartbeat_look(&heart, beat, now);
+	if (state == HEARTBEAT_MOVED)
 		self_page->tries = 0;
-	}
-	return now - beat_seen_at > ATTACH_SILENCE_NS;
+	return state == HEARTBEAT_SILENT;
 }
 
 static void look_after(void)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	uint32_t state = SELF_READY;
 	enum attach_step step;
 	struct region *r = region_get();
 
@@ -306,19 +305,20 @@ static void look_after(void)
 		attach_give_up(step, (int)r->header->exec_error);
 		return;
 	}
-	/* One that died may be dying of what we feed it: the first is replaced at once, then one a
-	 * minute. */
-	if (replaced_at && now - replaced_at < ATTACH_RESPAWN_NS)
+	/* One that died may be dying of what we feed it: after the first, one a minute. */
+	if (replaced_at && !heartbeat_over(now, replaced_at, ATTACH_RESPAWN_NS))
 		return;
-	if (!atomic_compare_exchange_strong_explicit(&self_page->state, &state, SELF_CLAIMED,
-						     memory_order_acquire, memory_order_relaxed))
+	if (!claim(SELF_READY))
 		return;
-	if (++self_page->tries >= ATTACH_TRIES_MAX) {
+	/* Another thread has replaced it since we looked. */
+	if (region_get() != r) {
+		set_state(SELF_READY);
+	} else if (++self_page->tries >= ATTACH_TRIES_MAX) {
 		attach_give_up(step, 0);
-		return;
+	} else {
+		replaced_at = now;
+		attach(now);
 	}
-	replaced_at = now;
-	attach(now);
 }
 
 uint32_t attach_check(uint32_t ticks)

@@ -71,9 +71,7 @@ PROGRAMS = [
     shape("coroutines, said", "the same, naming each switch's request by spanprof.h",
           "shape_coroutines", "said"),
     *(shape(f"in a request: {name}", f"half of the work by {what}", "shape_children", name, factor=10,
-            tolerance=0.5, exception="with 256 at a time a run in three leaves part of the work of its first seconds "
-            "unlabelled: why is not known")
-      for name, what in WAYS.items()),
+            tolerance=0.5) for name, what in WAYS.items()),
     shape("outlives its connection", "answered and closed before most of the work", "shape_outlives",
           factor=3, tail=2),
     *(shape(f"reads by {name}", "a thread a connection", "shape_calls", name, "sendto", one_load=True,
