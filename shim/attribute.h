@@ -181,8 +181,8 @@ void attribute_read_unknown(struct thread *thread);
 void attribute_tail(struct thread *thread, bool reads);
 /* The thread ends. */
 void attribute_end(struct thread *thread);
-/* In a fork child, when the thread knows its new number. */
-void attribute_forked(struct thread *thread);
+/* In a fork child, when the thread knows its new number; before: that in the parent. */
+void attribute_forked(struct thread *thread, int32_t before);
 /* A connection was seen whose state is unknown: whatever the thread does is nobody's. */
 void attribute_lost(struct thread *thread);
 /* The thread was woken for work on request; nothing if it has work of its own. alone: what live_alone()

@@ -52,12 +52,20 @@ bool attribute_among_others(const struct thread *t)
 	return a->mode == ATTRIBUTION_ACTIVE && !a->step && live_others(t->tid, a->request.request) > 0;
 }
 
-void attribute_forked(struct thread *t)
+void attribute_forked(struct thread *t, int32_t before)
 {
-	const struct feed_context *known = attribute_known(t);
-	struct attribute_owner owner = attribute_inherited(t);
-	uint32_t request = known ? known->request : owner.trial ? 0 : owner.request.request;
+	const struct feed_context *known;
+	struct attribute_owner owner;
+	int32_t now = t->tid;
+	uint32_t request;
 
+	/* What is known of requests is the parent's still; another of its threads may be counted under
+	 * the new number. */
+	t->tid = before;
+	known = attribute_known(t);
+	owner = attribute_inherited(t);
+	t->tid = now;
+	request = known ? known->request : owner.trial ? 0 : owner.request.request;
 	/* What is not sure yet will not be told here. */
 	if (!request && t->attribution.request.request && t->attribution.mode != ATTRIBUTION_NONE)
 		attribute_lost(t);

@@ -145,6 +145,9 @@ void live_forked(uint32_t request, int32_t tid)
 
 	for (size_t i = 0; live_total() && i < LIVE_MAX; i++)
 		live_end(atomic_load_explicit(&slots[i].request, memory_order_relaxed));
+	/* Another thread was amid a change that it does not finish here. */
+	if (atomic_exchange_explicit(&total, 0, memory_order_relaxed))
+		memset(readers, 0, sizeof(readers));
 	if (keeps)
 		live_begin(&context, tid, turn);
 }

@@ -17,6 +17,8 @@
 
 void process_forked(void)
 {
+	int32_t before = thread_self.tid;
+
 	if (self_state() != SELF_FRESH)
 		return;
 	/* A parent that ends before we have claimed (a daemon's first process) may leave a region that
@@ -25,7 +27,7 @@ void process_forked(void)
 	    atomic_load(&region_get()->header->up) == FEED_GONE)
 		attach_now();
 	thread_forked();
-	attribute_forked(&thread_self);
+	attribute_forked(&thread_self, before);
 }
 
 /* A child would say again what its parent has not said yet. */

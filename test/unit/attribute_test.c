@@ -620,14 +620,30 @@ static void a_fork_child_keeps_the_one_request_that_its_thread_works_on(void **s
 		do_step(&works_on_one);
 	assert_int_equal(live_total(), 3);
 	thread.tid++;
-	attribute_forked(&thread);
+	attribute_forked(&thread, thread.tid - 1);
 	assert_int_equal(live_total(), 1);
 	assert_int_equal(live_count(thread.tid), 1);
 	assert_true(live_has('a'));
 	live_begin(&(struct feed_context){.request = 'b', .flags = FEED_CONTEXT_REQUEST}, thread.tid, 0);
 	do_step(&waits);
-	attribute_forked(&thread);
+	attribute_forked(&thread, thread.tid);
 	assert_int_equal(live_total(), 0);
+}
+
+/* Numbers come round, and readers share a counter. */
+static void a_fork_childs_number_may_be_that_of_another_threads_counter_in_the_parent(void **state)
+{
+	const char *works = "na";
+
+	assert_owners("", "");
+	live_begin(&(struct feed_context){.request = 'b', .flags = FEED_CONTEXT_REQUEST}, thread.tid + 1, 0);
+	do_step(&works);
+	trial_fail(TRIAL_ORDER, 3);
+	thread.tid++;
+	attribute_forked(&thread, thread.tid - 1);
+	assert_true(live_has('a'));
+	assert_int_equal(live_count(thread.tid), 1);
+	assert_int_equal(thread.attribution.mode, ATTRIBUTION_ACTIVE);
 }
 
 static void handed_work_is_the_givers_until_the_thread_idles(void **state)
@@ -767,6 +783,7 @@ int main(void)
 	    cmocka_unit_test(the_tail_of_what_another_thread_read_may_be_the_next_ones_head),
 	    cmocka_unit_test(who_reads_and_takes_off_a_queue_is_not_believed_to_work_on_what_it_read),
 	    cmocka_unit_test(a_fork_child_keeps_the_one_request_that_its_thread_works_on),
+	    cmocka_unit_test(a_fork_childs_number_may_be_that_of_another_threads_counter_in_the_parent),
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
