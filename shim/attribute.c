@@ -51,7 +51,7 @@ static void tell_end(struct thread *t, uint64_t ended, const struct attribute_ow
 		push_deferred(t, ended, ++t->attribution.last_ticket);
 		trial_tell(t, t->attribution.last_ticket, owner);
 	} else {
-		push_deferred(t, ended, attribute_ticket(t));
+		push_deferred(t, ended, t->attribution.step ? attribute_ticket(t) : attribute_hold(t));
 	}
 }
 
@@ -70,6 +70,8 @@ void attribute_turn(struct thread *t, const struct attribute_owner *owner, enum 
 		tell_end(t, ended, owner);
 		t->attribution.worked = true;
 	}
+	if (request != &t->attribution.request)
+		attribute_settle_held(t, owner);
 	t->attribution.mode = mode;
 	t->attribution.guess = 0;
 	if (request != &t->attribution.request)
@@ -252,13 +254,51 @@ static void go_on(struct thread *t)
 
 void attribute_accepted(struct thread *t)
 {
+	struct attribute_owner owner = attribute_inherited(t);
+
 	t->attribution.unasked = true;
 	go_on(t);
+	attribute_settle_held(t, &owner);
 }
 
 void attribute_ended(struct thread *t)
 {
 	t->attribution.unasked = true;
+}
+
+/*
+ * A loop that calls back what others have finished makes no call from one request to the next: a line written
+ * after an answer is that one's log, or the next one's, which the next answer will show.
+ */
+static bool may_have_turned(const struct thread *t, enum attribution_mode mode)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->mode == mode && !a->step && live_others(t->tid, a->request.request);
+}
+
+void attribute_asks(struct thread *t, const struct feed_context *request)
+{
+	struct attribute_owner owner = attribute_claimed(t, request, 0);
+	bool is_answered = may_have_turned(t, ATTRIBUTION_AFTER);
+
+	if (attribute_same(&t->attribution.request, request) ||
+	    (!is_answered && !may_have_turned(t, ATTRIBUTION_ACTIVE)))
+		return;
+	/* What it had asked for another was not the end of that. */
+	if (!is_answered && attribute_waited_for(t))
+		attribute_misled(t);
+	attribute_turn(t, is_answered ? &owner : &nobodys, ATTRIBUTION_NONE, &nobody);
+}
+
+void attribute_asks_unknown(struct thread *t)
+{
+	bool among = may_have_turned(t, ATTRIBUTION_AFTER) ||
+		     (may_have_turned(t, ATTRIBUTION_NONE) && live_count(t->tid) > 1);
+
+	if (among && attribute_waited_for(t))
+		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+	attribute_other(t);
 }
 
 void attribute_other(struct thread *t)
@@ -269,6 +309,8 @@ void attribute_other(struct thread *t)
 	/* A pool's thread that writes a log: whose line it was is not known. The next answer claims what follows. */
 	if (attribute_may_be_next(t))
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
+	else if (may_have_turned(t, ATTRIBUTION_AFTER))
+		attribute_turn(t, NULL, ATTRIBUTION_AFTER, &a->request);
 	else
 		go_on(t);
 }
@@ -277,11 +319,14 @@ void attribute_tail(struct thread *t, bool reads)
 {
 	struct attribute_owner owner = attribute_inherited(t);
 
-	if (t->attribution.mode != ATTRIBUTION_AFTER || !attribute_waited_for(t))
+	if (t->attribution.mode != ATTRIBUTION_AFTER)
 		return;
-	if (reads)
-		doubt_explained(t);
-	attribute_turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
+	if (attribute_waited_for(t)) {
+		if (reads)
+			doubt_explained(t);
+		attribute_turn(t, &owner, ATTRIBUTION_AFTER, &t->attribution.request);
+	}
+	attribute_settle_held(t, &owner);
 }
 
 void attribute_lost(struct thread *t)

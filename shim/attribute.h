@@ -86,6 +86,7 @@ struct attribution {
 	struct attribution_steps steps; /* step: its task's */
 	uint32_t began[2]; /* the newest request when this turn began, and the one before */
 	uint64_t last_ticket;
+	uint64_t held; /* AFTER: the ticket of what may be the tail or the next one's; 0: no sample waits */
 	struct feed_context request;
 	/* What the program's own contexts will give way to, outermost first. */
 	struct {
@@ -147,6 +148,11 @@ void attribute_write_mixed(struct thread *thread);
  * answer yet; guess: as attribute_guess() said. */
 void attribute_upstream(struct thread *thread, const struct feed_context *request, uint64_t guess);
 void attribute_answered(struct thread *thread, const struct feed_context *request, uint64_t guess);
+/* The thread is about to tell that by attribute_upstream(), of a call on a connection that stood already: who
+ * worked on another, or has answered one, has turned to this one before. */
+void attribute_asks(struct thread *thread, const struct feed_context *request);
+/* Bytes go out to a server for a request that is not known. */
+void attribute_asks_unknown(struct thread *thread);
 /* Bytes went out to a server for several requests at once. */
 void attribute_upstream_mixed(struct thread *thread);
 /* What went out names another request than the one it was lent to: the thread's calls mislead. */

@@ -75,3 +75,21 @@ struct attribute_owner attribute_claimed(const struct thread *t, const struct fe
 		return nobodys;
 	}
 }
+
+uint64_t attribute_hold(struct thread *t)
+{
+	struct attribution *a = &t->attribution;
+
+	if (!a->held)
+		a->held = ++a->last_ticket;
+	return a->held;
+}
+
+void attribute_settle_held(struct thread *t, const struct attribute_owner *owner)
+{
+	struct attribution *a = &t->attribution;
+
+	if (a->held)
+		trial_tell(t, a->held, owner && attribute_same(&owner->request, &a->request) ? owner : &nobodys);
+	a->held = 0;
+}

@@ -11,8 +11,8 @@
 #include "shim/thread.h"
 
 /*
- * End the current stretch in favour of owner and begin the next. owner NULL: that of the task's ticket,
- * which is told later.
+ * End the current stretch in favour of owner and begin the next. owner NULL: that of a ticket, the task's or
+ * what is held after an answer, which is told later.
  */
 void attribute_turn(struct thread *thread, const struct attribute_owner *owner,
 		    enum attribution_mode mode, const struct feed_context *request);
@@ -28,6 +28,10 @@ bool attribute_may_be_next(const struct thread *thread);
 bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */
 uint64_t attribute_ticket(struct thread *thread);
+/* After an answer: a number for samples that end now; and owner's is what came last, so the rest is too if that is
+ * the answered one, and nobody's if not. */
+uint64_t attribute_hold(struct thread *thread);
+void attribute_settle_held(struct thread *thread, const struct attribute_owner *owner);
 /* What waits for the task's next answer, if the thread is in such a step, was owner's, who is nobody
  * afterwards if that is not sure. */
 void attribute_settle(struct thread *thread, struct attribute_owner *owner);

@@ -60,9 +60,9 @@ void conn_pipe(struct thread *t, int fd)
  * What is written first to a connection that was made in an earlier turn waited for the connection to stand,
  * and need not be for the request that the thread read last.
  */
-static bool awaited(const struct thread *t, const struct conn *c)
+static bool has_waited(const struct thread *t, const struct conn *c)
 {
-	return !c->used && c->turn != t->attribution.turn && attribute_among_others(t);
+	return !c->used && c->turn != t->attribution.turn;
 }
 
 static void received(struct thread *t, struct conn *c)
@@ -189,8 +189,8 @@ static bool named(struct conn *c, const struct iovec *vector, size_t count, size
 	return found;
 }
 
-/* named: by a head among what was written; NULL: none does. late: as awaited() said before. */
-static void written(struct thread *t, struct conn *c, const struct feed_context *named, bool late)
+/* named: by a head among what was written; NULL: none does. waited: as has_waited() said before. */
+static void written(struct thread *t, struct conn *c, const struct feed_context *named, bool waited)
 {
 	bool lent = live_has(c->request.request);
 	uint64_t guess;
@@ -202,6 +202,9 @@ static void written(struct thread *t, struct conn *c, const struct feed_context 
 		guess = 0;
 		if (lent && !c->awaiting && c->request.request != request.request)
 			attribute_misled(t);
+		/* What waited for the connection to stand, or to be free, says nothing of what came before. */
+		if (!waited && c->request.request != t->attribution.request.request)
+			attribute_asks(t, named);
 	} else if (!known && t->attribution.mode == ATTRIBUTION_TASK) {
 		/* The task's request is not known yet, and whom a pool's connection served before
 		 * says nothing of it. */
@@ -216,13 +219,13 @@ static void written(struct thread *t, struct conn *c, const struct feed_context 
 		c->shared = 1;
 		attribute_lost(t);
 		return;
-	} else if (known && late) {
+	} else if (known && waited && attribute_among_others(t)) {
 		attribute_woken(t);
 		return;
 	} else if (known) {
 		request = *known;
 	} else {
-		attribute_other(t);
+		attribute_asks_unknown(t);
 		return;
 	}
 	c->shared |= lent && c->awaiting && c->request.request != request.request;
@@ -235,7 +238,7 @@ static void written(struct thread *t, struct conn *c, const struct feed_context 
 void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector, size_t count,
 		   size_t n)
 {
-	bool late = awaited(t, c), http2 = false, is_named;
+	bool waited = has_waited(t, c), http2 = false, is_named;
 	size_t earlier = http1_pending(&c->scanner.http1);
 	struct feed_context request;
 
@@ -252,5 +255,5 @@ void upstream_sent(struct thread *t, struct conn *c, const struct iovec *vector,
 		return;
 	}
 	c->used = 1;
-	written(t, c, is_named ? &request : NULL, late);
+	written(t, c, is_named ? &request : NULL, waited);
 }

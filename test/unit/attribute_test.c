@@ -5,8 +5,8 @@
  * the agent behind it.
  *
  * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
- * client, dX it is finished, sX something went out to a server for it, m for several, g for whom the thread is thought
- * to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
+ * client, dX it is finished, sX something went out to a server for it, tX it names it, a it names none, m for several, g for whom the
+ * thread is thought to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
  * waits for it, k another request comes; o any other call, + a connection was accepted, - one ended, u an unknown
  * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, v a write to
  * an unknown client, x the
@@ -94,13 +94,16 @@ void push_deferred(struct thread *t, uint64_t stretch, uint64_t ticket)
 
 void push_ticket(struct thread *t, uint64_t ticket, const struct feed_context *owner, uint64_t trial)
 {
-	/* No script has tasks, whose tickets are told without. */
-	assert_true(trial && trial != TRIAL_NEVER);
+	assert_true(trial != TRIAL_NEVER);
 	for (unsigned i = 0; i < tick_count; i++) {
 		if (ticks[i].ticket != ticket)
 			continue;
 		ticks[i].trial = trial;
 		ticks[i].tried = name_of(owner);
+		if (trial)
+			continue;
+		ticks[i].owner = ticks[i].tried;
+		ticks[i].ended = true;
 	}
 }
 
@@ -150,6 +153,15 @@ static void do_step(const char **script)
 	case 's':
 		request = request_of(*(*script)++);
 		attribute_upstream(&thread, &request, 0);
+		break;
+	case 't':
+		request = request_of(*(*script)++);
+		assert_true(live_has(request.request));
+		attribute_asks(&thread, &request);
+		attribute_upstream(&thread, &request, 0);
+		break;
+	case 'a':
+		attribute_asks_unknown(&thread);
 		break;
 	case 'm':
 		attribute_upstream_mixed(&thread);
@@ -717,6 +729,26 @@ static void a_write_for_an_unknown_request_claims_no_tail(void **state)
 	assert_owners("na . v . wa da e", "aa");
 }
 
+/* A call for a request that is not known: what nobody is known for was for that. */
+static void asking_for_an_unknown_request_ends_the_look_ahead(void **state)
+{
+	assert_owners("na nb e . a . wb . e", "-bb");
+	assert_owners("na nb e a . wb . e", "bb");
+	assert_owners("na nb e wa . a . wb e", "-b");
+	/* One request, or none of this thread's: a pool's asks for what it takes off the queue. */
+	assert_owners("na wa da nb e . a . wb e", "bb");
+	assert_owners("qa qb e . a . wb e", "bb");
+}
+
+/* Callbacks of one turn again: behind the one's call comes the other's work, and its call. */
+static void who_asks_for_another_has_turned_to_it_unseen(void **state)
+{
+	assert_owners("na nb e . ta . sb . e", "aab");
+	assert_owners("na nb e . ta tb . e", "ab");
+	assert_owners("na nb e . ta . tb . wb e", "a--");
+	assert_owners("na . ta . wa e", "aa");
+}
+
 static void what_the_program_says_itself_stands(void **state)
 {
 	assert_owners("[a . rb . wc . e . u . l . ] . e", "aaaaaa-");
@@ -742,6 +774,30 @@ static void a_wake_ends_what_was_known(void **state)
 {
 	assert_owners("na . nb . p . wa . e", "aba" "a");
 	assert_owners("na . p . wa da e", "aa");
+}
+
+/* Callbacks of one turn, in which that for the second request logs, or wakes a thread, amid its work. */
+static void a_call_behind_an_answer_may_be_for_the_next(void **state)
+{
+	assert_owners("na nb e p . wa da . o . wb db e", "a-b");
+	assert_owners("na nb nC e p . wC dC . o . o wa da . e", "C--a");
+	assert_owners("na nb nc e p . wa da . o . tb . e", "a-bb");
+	/* Who asks a server for another has turned to that one. */
+	assert_owners("na nb nc e p wa da . tb . e", "bb");
+}
+
+static void a_call_behind_an_answer_is_its_log_if_the_thread_looks_up_then(void **state)
+{
+	assert_owners("na nb nc e p . wa da . o . e .", "aaa-");
+	assert_owners("na nb nc e p . wa da . o . o + . e", "aaaa");
+	assert_owners("na nb e p . wa da . o . nc . e", "aaac");
+	assert_owners("na nb nc e p . wa da . o . b . wb . e", "aaabb");
+	/* It is not over. */
+	assert_owners("na nb e p . wa . o . wa da . e", "aaaa");
+	/* With no other request it is this one's. */
+	assert_owners("na . wa da . o . e", "aaa");
+	/* What was lost is nobody's. */
+	assert_owners("na nb e p . wa da . o . l", "a--");
 }
 
 int main(void)
@@ -790,9 +846,13 @@ int main(void)
 	    cmocka_unit_test(helpers_are_believed_when_some_have_ended_without_idling),
 	    cmocka_unit_test(an_idle_wait_ends_the_look_ahead_and_the_tail),
 	    cmocka_unit_test(a_write_for_an_unknown_request_claims_no_tail),
+	    cmocka_unit_test(asking_for_an_unknown_request_ends_the_look_ahead),
+	    cmocka_unit_test(who_asks_for_another_has_turned_to_it_unseen),
 	    cmocka_unit_test(what_the_program_says_itself_stands),
 	    cmocka_unit_test(contexts_nest_no_deeper_than_stated),
 	    cmocka_unit_test(a_wake_ends_what_was_known),
+	    cmocka_unit_test(a_call_behind_an_answer_may_be_for_the_next),
+	    cmocka_unit_test(a_call_behind_an_answer_is_its_log_if_the_thread_looks_up_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
