@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// node server.js PORT direct|file|pool|timer|immediate|proxy|proxyh2 [UPSTREAM], or PORT https|h2c: what a handler
-// does before it answers, and how it is asked.
+// node server.js PORT direct|file|filelog|pool|timer|immediate|proxy|proxyh2 [UPSTREAM], or PORT https|h2c: what a
+// handler does before it answers, and how it is asked.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
@@ -13,7 +13,7 @@ const burn = require(path.join(__dirname, 'burn.node'));
 const kind = process.argv[3];
 const agent = new http.Agent({ keepAlive: true });
 
-let open;
+let open, log;
 
 function session() {
 	open = open || http2.connect(`http://127.0.0.1:${process.argv[4]}`);
@@ -36,6 +36,14 @@ const handlers = {
 	file(n, us, done) {
 		fs.readFile(__filename, () => {
 			burn(n, us);
+			done();
+		});
+	},
+	filelog(n, us, done) {
+		fs.readFile(__filename, () => {
+			burn(n, us);
+			log = log || fs.openSync('log', 'a');
+			fs.writeSync(log, 'a line\n');
 			done();
 		});
 	},

@@ -24,6 +24,12 @@ class File(Node):
     name, shape, kind = "Node fs", "work in the callback of a file read", "file"
 
 
+class FileLogs(Node):
+    recall, exception = 0, "a line in a file behind an answer may be that one's or the next one's: what came between is " \
+        "left unlabelled, and with it what came before the first"
+    name, shape, kind = "Node fs, logs", "the same; a line to a file behind the work", "filelog"
+
+
 class Pool(Node):
     name, shape, kind = "Node crypto", "work before and after a job of the thread pool", "pool"
 
@@ -74,4 +80,4 @@ class H2c(Node):
     recall, exception = 0, "the answers of several streams go out in one write: left unlabelled"
 
 
-PROGRAMS = [Node, File, Pool, Timer, Immediate, Proxy, ProxyH2, Https, H2c]
+PROGRAMS = [Node, File, FileLogs, Pool, Timer, Immediate, Proxy, ProxyH2, Https, H2c]
