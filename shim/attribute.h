@@ -33,7 +33,7 @@ enum attribution_mode {
 };
 
 #define ATTRIBUTION_GROUPS 4
-#define ATTRIBUTION_TRIALS 6
+#define ATTRIBUTION_TRIALS 8
 
 /*
  * Steps of a task since its last answer, in groups between which no request began; the last group also

@@ -18,19 +18,34 @@
 
 struct attribution_carried attribution_carried;
 
+/* What was told meanwhile on trial, because a thread had read or answers a request, is disproved. */
+static void fail_if_new(bool before)
+{
+	if (before || !carried_lately())
+		return;
+	trial_fail(TRIAL_ORDER, 0);
+	trial_fail(TRIAL_READER, 0);
+	trial_fail(TRIAL_POOL, 0);
+}
+
 void attribute_shared_answers(void)
 {
+	bool before = carried_lately();
+
 	atomic_store_explicit(&attribution_carried.lately, LATELY, memory_order_relaxed);
+	fail_if_new(before);
 }
 
 void carried_answer(struct thread *t, const struct feed_context *request)
 {
 	uint32_t lately = attribute_count(&attribution_carried.lately);
+	bool before = carried_lately();
 
 	if (lately)
 		atomic_store_explicit(&attribution_carried.lately, lately - 1, memory_order_relaxed);
 	if (attribute_in_a_row(t, request) && attribute_worked(t))
 		atomic_store_explicit(&attribution_carried.in_a_row, 1, memory_order_relaxed);
+	fail_if_new(before);
 }
 
 bool carried_in_a_row(void)

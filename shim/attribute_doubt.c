@@ -66,22 +66,14 @@ uint64_t doubt_reader(const struct thread *t, bool is_active)
 	return is_active || carried_in_a_row() ? TRIAL_NEVER : 0;
 }
 
-/* What fails TRIAL_READER fails TRIAL_ORDER; so the number of that will do where it takes longer. */
-static uint64_t both(uint64_t reader, uint64_t order)
-{
-	if (!order || !reader)
-		return order | reader;
-	return trial_left(TRIAL_READER) > trial_left(TRIAL_ORDER) ? TRIAL_NEVER : order;
-}
-
 uint64_t doubt_active(const struct thread *t, const struct feed_context *request)
 {
-	return both(doubt_reader(t, true), doubt_reads(t, request));
+	return trial_both(doubt_reader(t, true), doubt_reads(t, request));
 }
 
 uint64_t doubt_claim(const struct thread *t, uint64_t order)
 {
-	return both(doubt_reader(t, false), order);
+	return trial_both(doubt_reader(t, false), order);
 }
 
 bool doubt_queue(const struct thread *t)
@@ -118,12 +110,14 @@ static void note_reads(const struct thread *t, const struct feed_context *reques
 	const struct attribution *a = &t->attribution;
 	bool same = attribute_same(&a->request, request);
 
-	if (!attribute_waited_for(t))
-		return;
-	if (a->mode == ATTRIBUTION_AFTER && !same && live_named(t->tid, request->request, a->turn))
+	/* Lines to a log may have cut the work. */
+	if (a->mode == ATTRIBUTION_AFTER && !same && attribute_worked(t) &&
+	    live_named(t->tid, request->request, a->turn)) {
 		trial_fail(TRIAL_READS, READS_PROOF);
-	else if (a->mode == ATTRIBUTION_ACTIVE && same)
+		trial_fail(TRIAL_ORDER, 0);
+	} else if (a->mode == ATTRIBUTION_ACTIVE && same && attribute_waited_for(t)) {
 		trial_proof(TRIAL_READS);
+	}
 }
 
 static void doubt_more(struct attribution *a)

@@ -18,6 +18,14 @@ bool attribute_may_be_next(const struct thread *t)
 	       (live_total() > (live_has(a->request.request) ? 1U : 0U) || pool_had_others(t));
 }
 
+bool attribute_may_be_batch(const struct thread *t)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->mode == ATTRIBUTION_AFTER && !a->step && a->several &&
+	       live_others(t->tid, a->request.request) > 0;
+}
+
 /* What was known when it began. */
 struct attribute_owner attribute_inherited(const struct thread *t)
 {
@@ -31,7 +39,7 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 		return trial_owner(&a->request,
 				   trial_both(trial_by_now(a->guess), doubt_active(t, &a->request)));
 	case ATTRIBUTION_AFTER:
-		if (attribute_may_be_next(t))
+		if (attribute_may_be_next(t) || attribute_may_be_batch(t))
 			return nobodys;
 		return trial_owner(&a->request, doubt_active(t, &a->request));
 	case ATTRIBUTION_SOLE:

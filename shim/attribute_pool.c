@@ -109,10 +109,7 @@ static uint64_t doubt(const struct thread *t, const struct feed_context *request
 
 uint64_t pool_claim(const struct thread *t, const struct feed_context *request, uint64_t other)
 {
-	uint64_t own = doubt(t, request);
-
-	/* A ticket hangs on one trial. */
-	return own && other ? TRIAL_NEVER : own | other;
+	return trial_both(doubt(t, request), other);
 }
 
 /* What is known by now is used up. Where threads idle before each request nothing is mistaken. */

@@ -11,7 +11,7 @@
 #include "shim/thread.h"
 
 #define ORDER_PROOF 3
-#define READER_PROOF 3
+#define READER_PROOF 32
 #define TAIL_PROOF 16
 #define POOL_PROOF 96
 /* Who fails again must show twice as much, up to so many times; each run of CALM proofs without a failure
@@ -19,9 +19,9 @@
 #define RELAPSES_MAX 10
 #define CALM 256
 
-_Static_assert(TRIAL_POOL < FEED_TRIAL_KINDS && TRIAL_POOL < ATTRIBUTION_TRIALS, "kinds fit");
+_Static_assert(TRIAL_READER_BATCH < FEED_TRIAL_KINDS && TRIAL_READER_BATCH < ATTRIBUTION_TRIALS, "kinds fit");
 
-/* A count, from 1, in the upper half; below, what is left. TRIAL_BATCH is TRIAL_ORDER with more to ask. */
+/* A count, from 1, in the upper half; below, what is left. */
 static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
     [TRIAL_ORDER] = 1ULL << 32 | ORDER_PROOF,
     [TRIAL_READER] = 1ULL << 32 | READER_PROOF,
@@ -31,10 +31,25 @@ static _Atomic uint64_t trials[ATTRIBUTION_TRIALS] = {
 
 static _Atomic uint32_t relapses[ATTRIBUTION_TRIALS], calm[ATTRIBUTION_TRIALS];
 
+/* TRIAL_ORDER with more to ask: what fails TRIAL_READER fails TRIAL_ORDER, so the count of that is theirs too. */
+static bool is_order(enum trial_kind kind)
+{
+	return kind == TRIAL_ORDER || kind == TRIAL_BATCH || kind == TRIAL_READER_ORDER || kind == TRIAL_READER_BATCH;
+}
+
+static bool asks_batches(enum trial_kind kind)
+{
+	return kind == TRIAL_BATCH || kind == TRIAL_READER_BATCH;
+}
+
+static bool asks_reader(enum trial_kind kind)
+{
+	return kind == TRIAL_READER || kind == TRIAL_READER_ORDER || kind == TRIAL_READER_BATCH;
+}
+
 static uint64_t current(enum trial_kind kind)
 {
-	return atomic_load_explicit(&trials[kind == TRIAL_BATCH ? TRIAL_ORDER : kind],
-				    memory_order_relaxed);
+	return atomic_load_explicit(&trials[is_order(kind) ? TRIAL_ORDER : kind], memory_order_relaxed);
 }
 
 uint32_t trial_left(enum trial_kind kind)
@@ -94,22 +109,34 @@ void trial_fail(enum trial_kind kind, uint32_t left)
 						      memory_order_relaxed));
 }
 
+static uint64_t numbered(uint64_t now, enum trial_kind kind)
+{
+	return now >> 32 << FEED_TRIAL_KIND_BITS | kind;
+}
+
+static enum trial_kind kind_of(uint64_t number)
+{
+	return number & (FEED_TRIAL_KINDS - 1);
+}
+
 uint64_t trial_number(enum trial_kind kind)
 {
 	uint64_t now = current(kind);
 
-	return kind == TRIAL_BATCH || (uint32_t)now ? now >> 32 << FEED_TRIAL_KIND_BITS | kind : 0;
+	return kind == TRIAL_BATCH || (uint32_t)now ? numbered(now, kind) : 0;
 }
 
 static enum trial_state judge(uint64_t number)
 {
-	enum trial_kind kind = number & (FEED_TRIAL_KINDS - 1);
+	enum trial_kind kind = kind_of(number);
 	uint64_t now = current(kind);
 	enum trial_state state = (uint32_t)now ? TRIAL_OPEN : TRIAL_PASSED, batches;
 
 	if (now >> 32 != number >> FEED_TRIAL_KIND_BITS)
 		return TRIAL_FAILED;
-	if (kind != TRIAL_BATCH)
+	if (asks_reader(kind) && trial_left(TRIAL_READER))
+		state = TRIAL_OPEN;
+	if (!asks_batches(kind))
 		return state;
 	batches = doubt_batches();
 	return batches > state ? batches : state;
@@ -127,8 +154,21 @@ uint64_t trial_by_now(uint64_t number)
 
 uint64_t trial_both(uint64_t one, uint64_t other)
 {
-	/* The later one, and of that the kind that asks for more. */
-	return one > other ? one : other;
+	uint64_t order = is_order(kind_of(one)) ? one : other, reader = order == one ? other : one;
+	bool batches = asks_batches(kind_of(one)) || asks_batches(kind_of(other));
+
+	if (!one || !other || one == other)
+		return one | other;
+	if (one == TRIAL_NEVER || other == TRIAL_NEVER || !is_order(kind_of(order)))
+		return TRIAL_NEVER;
+	if (!is_order(kind_of(reader)) && kind_of(reader) != TRIAL_READER)
+		return TRIAL_NEVER;
+	/* One of them may have failed since it was asked for. */
+	if (judge(order) == TRIAL_FAILED || judge(reader) == TRIAL_FAILED)
+		return TRIAL_NEVER;
+	if (asks_reader(kind_of(one)) || asks_reader(kind_of(other)))
+		return numbered(current(TRIAL_ORDER), batches ? TRIAL_READER_BATCH : TRIAL_READER_ORDER);
+	return numbered(current(TRIAL_ORDER), batches ? TRIAL_BATCH : TRIAL_ORDER);
 }
 
 struct attribute_owner trial_owner(const struct feed_context *request, uint64_t number)
@@ -147,7 +187,7 @@ static _Atomic uint64_t told[ATTRIBUTION_TRIALS];
 
 void trial_tell(struct thread *t, uint64_t ticket, const struct attribute_owner *owner)
 {
-	_Atomic uint64_t *last = &told[owner->trial & (FEED_TRIAL_KINDS - 1)];
+	_Atomic uint64_t *last = &told[kind_of(owner->trial)];
 
 	uint64_t before = atomic_load_explicit(last, memory_order_relaxed);
 

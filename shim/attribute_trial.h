@@ -19,6 +19,8 @@ enum trial_kind {
 	TRIAL_READS,  /* of several that a thread has read, the last one is worked on; passed until it fails */
 	TRIAL_TAIL,   /* tasks go on after an answer only when the next request wakes them */
 	TRIAL_POOL,   /* what a pool's thread has worked since its last answer was for the next one */
+	TRIAL_READER_ORDER, /* TRIAL_READER, and TRIAL_ORDER */
+	TRIAL_READER_BATCH, /* .. and TRIAL_BATCH */
 };
 
 enum trial_state { TRIAL_PASSED, TRIAL_OPEN, TRIAL_FAILED };
@@ -43,7 +45,7 @@ void trial_fail(enum trial_kind kind, uint32_t left);
 uint64_t trial_number(enum trial_kind kind);
 /* What is left of a doubt by now: 0, the number, or TRIAL_NEVER. */
 uint64_t trial_by_now(uint64_t number);
-/* What hangs on both. */
+/* What hangs on both; TRIAL_NEVER where no trial asks for both. */
 uint64_t trial_both(uint64_t one, uint64_t other);
 /* The request's, as far as that trial goes. */
 struct attribute_owner trial_owner(const struct feed_context *request, uint64_t number);

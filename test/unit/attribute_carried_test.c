@@ -68,7 +68,21 @@ static void requests_in_a_row_are_no_matter_where_each_connection_is_answered_by
 
 static void where_both_come_together_no_answer_tells_whose_the_work_was(void **state)
 {
+	uint64_t told[3];
+
+	/* What waited for a verdict was believed for an answer too. */
+	trial_fail(TRIAL_ORDER, 4);
+	told[0] = trial_number(TRIAL_ORDER);
+	told[1] = trial_number(TRIAL_READER);
+	told[2] = trial_number(TRIAL_POOL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(trial_by_now(told[i]), told[i]);
 	attribute_shared_answers();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(trial_by_now(told[i]), TRIAL_NEVER);
+	told[0] = trial_number(TRIAL_ORDER);
+	attribute_shared_answers();
+	assert_int_equal(trial_by_now(told[0]), told[0]);
 	assert_false(believes_an_answer(&worker));
 	assert_int_equal(attribute_inherited(&worker).request.request, 0);
 	/* Until many answers came without. */

@@ -4,9 +4,10 @@
  * agent has read the ends of the stretches. push_stretch is ours here: it stands for the ring and
  * the agent behind it.
  *
- * In a script: nX the head of a new request X was read, rX more of it, wX something was written to its
- * client, dX it is finished, sX something went out to a server for it, tX it names it, a it names none, m for several, g for whom the
- * thread is thought to work; hX it was handed to the thread by who woke it, cX by who created it, y the thread wakes who
+ * In a script: nX the head of a new request X was read, jX with others' in one read, which ends by z, rX more of it,
+ * wX something was written to its client, dX it is finished, sX something went out to a server for it, tX it names
+ * it, a it names none, m for several, g for whom the thread is thought to work; hX it was handed to the thread by
+ * who woke it, cX by who created it, y the thread wakes who
  * waits for it, k another request comes; o any other call, + a connection was accepted, - one ended, u an unknown
  * request's bytes were read, e a wait for readiness, p a wake by another thread, i an idle wait, v a write to
  * an unknown client, x the
@@ -142,6 +143,13 @@ static void do_step(const char **script)
 		request = request_of(*(*script)++);
 		live_begin(&request, thread.tid, thread.attribution.turn);
 		attribute_read(&thread, &request);
+		break;
+	case 'j':
+		request = request_of(*(*script)++);
+		live_begin(&request, thread.tid, thread.attribution.turn);
+		break;
+	case 'z':
+		attribute_read_several(&thread);
 		break;
 	case 'q': /* another thread reads it */
 		request = request_of(*(*script)++);
@@ -493,6 +501,27 @@ static void what_is_told_on_trial_holds_if_that_is_passed(void **state)
 	left_at_start = 0;
 }
 
+static void a_line_to_a_log_behind_an_answer_may_be_the_next_ones_of_a_batch(void **state)
+{
+	assert_owners("e ja jb jc z wa da o . o wb db o . o wc dc . e", "--c");
+	/* What no line cuts is the next answer's; behind the last there is nobody else. */
+	assert_owners("e ja jb jc z wa da . wb db . wc dc o . e", "bcc");
+	/* One by one they are read as they are worked on. */
+	assert_owners("e na . wa da o . nb . wb db o . e", "aabb");
+}
+
+static void work_that_lines_to_a_log_cut_shows_who_reads_several_first(void **state)
+{
+	assert_owners("e na nb nc wc dc o . o", "c");
+	assert_int_equal(trial_left(TRIAL_READS), 0);
+	assert_owners("e na nb nc wc dc o . o wb db", "c");
+	assert_true(trial_left(TRIAL_READS) > 0);
+	/* What waited is not believed either. */
+	left_at_start = proof;
+	assert_owners("e na nb nc wc dc o . o wb db wa da", "-");
+	left_at_start = 0;
+}
+
 static void who_fails_again_must_show_more_until_it_has_long_not(void **state)
 {
 	believe(TRIAL_READS);
@@ -830,8 +859,7 @@ int main(void)
 	    cmocka_unit_test(connections_that_come_and_go_are_work_for_nobody),
 	    cmocka_unit_test(doubt_wears_off_with_what_calls_explain),
 	    cmocka_unit_test(a_new_thread_is_doubted_until_its_answers_come_as_expected),
-	    cmocka_unit_test(what_is_told_on_trial_holds_if_that_is_passed),
-	    cmocka_unit_test(who_fails_again_must_show_more_until_it_has_long_not),
+	    cmocka_unit_test(what_is_told_on_trial_holds_if_that_is_passed),	    cmocka_unit_test(a_line_to_a_log_behind_an_answer_may_be_the_next_ones_of_a_batch),	    cmocka_unit_test(work_that_lines_to_a_log_cut_shows_who_reads_several_first),	    cmocka_unit_test(who_fails_again_must_show_more_until_it_has_long_not),
 	    cmocka_unit_test(a_guess_that_was_lent_holds_if_its_trial_is_passed),
 	    cmocka_unit_test(several_heads_of_one_read_hang_on_how_answers_come),
 	    cmocka_unit_test(calls_that_go_out_together_are_for_the_last_if_each_is_worked_on_as_it_is_read),
