@@ -18,12 +18,11 @@ bool attribute_may_be_next(const struct thread *t)
 	       (live_total() > (live_has(a->request.request) ? 1U : 0U) || pool_had_others(t));
 }
 
-bool attribute_may_be_batch(const struct thread *t)
+bool attribute_has_another(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;
 
-	return a->mode == ATTRIBUTION_AFTER && !a->step && a->several &&
-	       live_others(t->tid, a->request.request) > 0;
+	return a->mode == ATTRIBUTION_AFTER && !a->step && !live_has(a->request.request) && live_count(t->tid) > 0;
 }
 
 /* What was known when it began. */
@@ -39,7 +38,7 @@ struct attribute_owner attribute_inherited(const struct thread *t)
 		return trial_owner(&a->request,
 				   trial_both(trial_by_now(a->guess), doubt_active(t, &a->request)));
 	case ATTRIBUTION_AFTER:
-		if (attribute_may_be_next(t) || attribute_may_be_batch(t))
+		if (attribute_may_be_next(t) || (a->several && attribute_has_another(t)))
 			return nobodys;
 		return trial_owner(&a->request, doubt_active(t, &a->request));
 	case ATTRIBUTION_SOLE:

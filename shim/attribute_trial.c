@@ -109,21 +109,22 @@ void trial_fail(enum trial_kind kind, uint32_t left)
 						      memory_order_relaxed));
 }
 
-static uint64_t numbered(uint64_t now, enum trial_kind kind)
-{
-	return now >> 32 << FEED_TRIAL_KIND_BITS | kind;
-}
-
 static enum trial_kind kind_of(uint64_t number)
 {
 	return number & (FEED_TRIAL_KINDS - 1);
+}
+
+/* The same count's. */
+static uint64_t of_kind(uint64_t number, enum trial_kind kind)
+{
+	return number >> FEED_TRIAL_KIND_BITS << FEED_TRIAL_KIND_BITS | kind;
 }
 
 uint64_t trial_number(enum trial_kind kind)
 {
 	uint64_t now = current(kind);
 
-	return kind == TRIAL_BATCH || (uint32_t)now ? numbered(now, kind) : 0;
+	return kind == TRIAL_BATCH || (uint32_t)now ? now >> 32 << FEED_TRIAL_KIND_BITS | kind : 0;
 }
 
 static enum trial_state judge(uint64_t number)
@@ -167,8 +168,8 @@ uint64_t trial_both(uint64_t one, uint64_t other)
 	if (judge(order) == TRIAL_FAILED || judge(reader) == TRIAL_FAILED)
 		return TRIAL_NEVER;
 	if (asks_reader(kind_of(one)) || asks_reader(kind_of(other)))
-		return numbered(current(TRIAL_ORDER), batches ? TRIAL_READER_BATCH : TRIAL_READER_ORDER);
-	return numbered(current(TRIAL_ORDER), batches ? TRIAL_BATCH : TRIAL_ORDER);
+		return of_kind(order, batches ? TRIAL_READER_BATCH : TRIAL_READER_ORDER);
+	return of_kind(order, batches ? TRIAL_BATCH : TRIAL_ORDER);
 }
 
 struct attribute_owner trial_owner(const struct feed_context *request, uint64_t number)

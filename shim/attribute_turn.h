@@ -24,8 +24,8 @@ struct attribute_owner attribute_claimed(const struct thread *thread, const stru
 /* After an answer, where threads take requests over from others: the thread may have gone on to the next without
  * a call, if there is one. */
 bool attribute_may_be_next(const struct thread *thread);
-/* Likewise to another of those that one read of the thread's brought. */
-bool attribute_may_be_batch(const struct thread *thread);
+/* Likewise, to another that it has read itself, once it has answered in full. */
+bool attribute_has_another(const struct thread *thread);
 /* HANDED: what the thread does is for the request whatever call ends it. */
 bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */

@@ -67,5 +67,6 @@ void attribute_woken(struct thread *t)
 void attribute_read_several(struct thread *t)
 {
 	t->attribution.several = true;
+	t->attribution.reader = true;
 	attribute_woken(t);
 }

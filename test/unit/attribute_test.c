@@ -504,22 +504,32 @@ static void what_is_told_on_trial_holds_if_that_is_passed(void **state)
 static void a_line_to_a_log_behind_an_answer_may_be_the_next_ones_of_a_batch(void **state)
 {
 	assert_owners("e ja jb jc z wa da o . o wb db o . o wc dc . e", "--c");
+	assert_owners("e ja jb jc z e wa da o . o wb db . o wc dc . e", "--c");
 	/* What no line cuts is the next answer's; behind the last there is nobody else. */
 	assert_owners("e ja jb jc z wa da . wb db . wc dc o . e", "bcc");
-	/* One by one they are read as they are worked on. */
+	/* One by one they are read as they are worked on; and an answer may take several calls. */
 	assert_owners("e na . wa da o . nb . wb db o . e", "aabb");
+	assert_owners("e na e nb . wb o . o . wb db . e", "bbbb");
 }
 
 static void work_that_lines_to_a_log_cut_shows_who_reads_several_first(void **state)
 {
-	assert_owners("e na nb nc wc dc o . o", "c");
-	assert_int_equal(trial_left(TRIAL_READS), 0);
-	assert_owners("e na nb nc wc dc o . o wb db", "c");
+	const char *script = "e na nb nc wc dc o . o wb";
+	uint64_t told;
+
+	assert_owners("", "");
+	trial_fail(TRIAL_ORDER, proof);
+	told = trial_number(TRIAL_ORDER);
+	while (*script) {
+		assert_int_equal(trial_left(TRIAL_READS), 0);
+		assert_int_equal(trial_by_now(told), told);
+		do_step(&script);
+	}
 	assert_true(trial_left(TRIAL_READS) > 0);
 	/* What waited is not believed either. */
-	left_at_start = proof;
-	assert_owners("e na nb nc wc dc o . o wb db wa da", "-");
-	left_at_start = 0;
+	assert_int_equal(trial_by_now(told), TRIAL_NEVER);
+	for (int letter = 'a'; letter <= 'c'; letter++)
+		live_end((uint32_t)letter);
 }
 
 static void who_fails_again_must_show_more_until_it_has_long_not(void **state)

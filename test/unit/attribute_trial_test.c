@@ -27,12 +27,14 @@ static struct feed_context head(int32_t tid)
 /* First: READER has not failed yet. */
 static void who_answers_anothers_request_is_believed_of_none_that_waited(void **state)
 {
-	struct thread reader = {.tid = 100};
+	struct thread reader = {.tid = 100}, another = {.tid = 102};
 	struct feed_context others = head(reader.tid + 1), first = head(reader.tid), last = head(reader.tid);
 	uint64_t both;
 
 	attribute_read(&reader, &first);
 	attribute_read(&reader, &last);
+	attribute_read_several(&another);
+	assert_int_equal(doubt_reader(&another, true), trial_number(TRIAL_READER));
 	assert_true(trial_left(TRIAL_READER) > trial_left(TRIAL_ORDER));
 	both = doubt_active(&reader, &last);
 	assert_true(both && both != TRIAL_NEVER);
