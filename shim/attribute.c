@@ -309,7 +309,7 @@ void attribute_other(struct thread *t)
 	/* A pool's thread that writes a log: whose line it was is not known. The next answer claims what follows. */
 	if (attribute_may_be_next(t))
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
-	else if (attribute_has_another(t))
+	else if (doubt_goes_on() && attribute_has_another(t))
 		attribute_turn(t, &nobodys, ATTRIBUTION_AFTER, &a->request);
 	else if (may_have_turned(t, ATTRIBUTION_AFTER))
 		attribute_turn(t, NULL, ATTRIBUTION_AFTER, &a->request);

@@ -119,6 +119,7 @@ struct attribution_batches {
 	_Atomic uint32_t nexts, nexts_sampled;
 	_Atomic uint32_t reads, reads_sampled;
 	_Atomic uint32_t gathered, gathered_sampled;
+	_Atomic uint32_t unnamed; /* so many answers ago, and less, a thread went on to another without a call */
 };
 extern struct attribution_batches attribution_batches;
 

@@ -13,6 +13,7 @@
 #define PROOF 3
 #define BATCHES_MIN 16	 /* the first answers tell nothing of a program's ways */
 #define READS_PROOF 16
+#define UNNAMED_LATELY 1024 /* answers of the process */
 #define READER_DOUBT 16
 #define BATCHES_MAX 1024 /* counts are halved there: programs change their ways */
 
@@ -105,19 +106,48 @@ static void note_reader(const struct thread *t, const struct feed_context *reque
 	}
 }
 
+/* A new process may yet show it. */
+bool doubt_goes_on(void)
+{
+	return attribute_count(&attribution_batches.unnamed) || trial_left(TRIAL_ORDER);
+}
+
+/* No read but that of its head has told the thread of request, if that one did; is_read: in this turn. */
+static bool is_unnamed(const struct thread *t, const struct feed_context *request, bool *is_read)
+{
+	uint32_t turn;
+
+	*is_read = live_named(t->tid, request->request, t->attribution.turn);
+	return *is_read || (live_turn(t->tid, request->request, &turn) &&
+			    live_named(t->tid, request->request, turn - 1));
+}
+
+/* The thread answers request behind another, and has worked for it with nothing between that named it. Lines to a
+ * log may have cut the work. */
+static void note_row(const struct thread *t, const struct feed_context *request)
+{
+	_Atomic uint32_t *unnamed = &attribution_batches.unnamed;
+	uint32_t left = attribute_count(unnamed);
+	bool is_read;
+
+	if (attribute_worked(t) && is_unnamed(t, request, &is_read)) {
+		atomic_store_explicit(unnamed, UNNAMED_LATELY, memory_order_relaxed);
+		if (is_read)
+			trial_fail(TRIAL_READS, READS_PROOF);
+	} else if (left) {
+		atomic_store_explicit(unnamed, left - 1, memory_order_relaxed);
+	}
+}
+
 static void note_reads(const struct thread *t, const struct feed_context *request)
 {
 	const struct attribution *a = &t->attribution;
 	bool same = attribute_same(&a->request, request);
 
-	/* Lines to a log may have cut the work. */
-	if (a->mode == ATTRIBUTION_AFTER && !same && attribute_worked(t) &&
-	    live_named(t->tid, request->request, a->turn)) {
-		trial_fail(TRIAL_READS, READS_PROOF);
-		trial_fail(TRIAL_ORDER, 0);
-	} else if (a->mode == ATTRIBUTION_ACTIVE && same && attribute_waited_for(t)) {
+	if (a->mode == ATTRIBUTION_AFTER && !same)
+		note_row(t, request);
+	else if (a->mode == ATTRIBUTION_ACTIVE && same && attribute_waited_for(t))
 		trial_proof(TRIAL_READS);
-	}
 }
 
 static void doubt_more(struct attribution *a)

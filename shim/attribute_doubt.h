@@ -37,6 +37,8 @@ void doubt_unexplained(struct thread *thread);
 void doubt_explained(struct thread *thread);
 void doubt_answer(struct thread *thread, const struct feed_context *request);
 void doubt_order(struct thread *thread, const struct feed_context *request);
+/* Threads may go on from an answer to another request that they have read, without a call. */
+bool doubt_goes_on(void);
 
 /* An answer begins: note whether its thread has answered another without a wait between. */
 void carried_answer(struct thread *thread, const struct feed_context *request);

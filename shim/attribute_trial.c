@@ -10,7 +10,7 @@
 #include "shim/push.h"
 #include "shim/thread.h"
 
-#define ORDER_PROOF 3
+#define ORDER_PROOF 16
 #define READER_PROOF 32
 #define TAIL_PROOF 16
 #define POOL_PROOF 96

@@ -16,8 +16,7 @@ class Grpc(Program):
 
 
 QUEUE = "its threads read requests, put them into the library's queue and take others' off it, without a call, and " \
-    "answers are handed to whichever thread writes anyway: detected, and left unlabelled; a few are labelled before " \
-    "the process has shown that it does so, some of them wrongly"
+    "answers are handed to whichever thread writes anyway: detected, and left unlabelled"
 
 
 class Sync(Grpc):
