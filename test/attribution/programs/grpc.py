@@ -21,18 +21,18 @@ QUEUE = "its threads read requests, put them into the library's queue and take o
 
 class Sync(Grpc):
     name, shape, api = "gRPC in C++", "the library's threads read, and work if nobody else reads", "sync"
-    recall, wrong, exception = 0, 0.04, QUEUE
+    recall, exception = 0, QUEUE
     factor, tolerance = 4, 0.5  # threads that come and go
 
 
 class Async(Grpc):
     name, shape, api = "gRPC in C++, async", "two threads of the program's poll two completion queues", "async"
-    recall, wrong, exception = 0, 0.01, QUEUE
+    recall, exception = 0, QUEUE
 
 
 class Callback(Grpc):
     name, shape, api = "gRPC in C++, callback", "the library's threads call back", "callback"
-    recall, wrong, exception = 0, 0.01, QUEUE
+    recall, exception = 0, QUEUE
 
 
 class Logs:
