@@ -822,6 +822,7 @@ static void a_call_behind_an_answer_may_be_for_the_next(void **state)
 {
 	assert_owners("na nb e p . wa da . o . wb db e", "a-b");
 	assert_owners("na nb nC e p . wC dC . o . o wa da . e", "C--a");
+	assert_owners("na nb e p . wa da . i . wb db e", "a-b");
 	assert_owners("na nb nc e p . wa da . o . tb . e", "a-bb");
 	/* Who asks a server for another has turned to that one. */
 	assert_owners("na nb nc e p wa da . tb . e", "bb");
@@ -830,6 +831,7 @@ static void a_call_behind_an_answer_may_be_for_the_next(void **state)
 static void a_call_behind_an_answer_is_its_log_if_the_thread_looks_up_then(void **state)
 {
 	assert_owners("na nb nc e p . wa da . o . e .", "aaa-");
+	assert_owners("na nb nc e p . wa da . i . e .", "aaa-");
 	assert_owners("na nb nc e p . wa da . o . o + . e", "aaaa");
 	assert_owners("na nb e p . wa da . o . nc . e", "aaac");
 	assert_owners("na nb nc e p . wa da . o . b . wb . e", "aaabb");
