@@ -106,10 +106,9 @@ static void note_reader(const struct thread *t, const struct feed_context *reque
 	}
 }
 
-/* A new process may yet show it. */
 bool doubt_goes_on(void)
 {
-	return attribute_count(&attribution_batches.unnamed) || trial_left(TRIAL_ORDER);
+	return attribute_count(&attribution_batches.unnamed);
 }
 
 /* No read but that of its head has told the thread of request, if that one did; is_read: in this turn. */
@@ -134,6 +133,9 @@ static void note_row(const struct thread *t, const struct feed_context *request)
 		atomic_store_explicit(unnamed, UNNAMED_LATELY, memory_order_relaxed);
 		if (is_read)
 			trial_fail(TRIAL_READS, READS_PROOF);
+		/* What is on trial when that is new was told as if it were not so. */
+		if (!left)
+			trial_fail(TRIAL_ORDER, 0);
 	} else if (left) {
 		atomic_store_explicit(unnamed, left - 1, memory_order_relaxed);
 	}
