@@ -266,24 +266,13 @@ void attribute_ended(struct thread *t)
 	t->attribution.unasked = true;
 }
 
-/*
- * A loop that calls back what others have finished makes no call from one request to the next: a line written
- * after an answer is that one's log, or the next one's, which the next answer will show.
- */
-static bool may_have_turned(const struct thread *t, enum attribution_mode mode)
-{
-	const struct attribution *a = &t->attribution;
-
-	return a->mode == mode && !a->step && live_others(t->tid, a->request.request);
-}
-
 void attribute_asks(struct thread *t, const struct feed_context *request)
 {
 	struct attribute_owner owner = attribute_claimed(t, request, 0);
-	bool is_answered = may_have_turned(t, ATTRIBUTION_AFTER);
+	bool is_answered = attribute_may_have_turned(t, ATTRIBUTION_AFTER);
 
 	if (attribute_same(&t->attribution.request, request) ||
-	    (!is_answered && !may_have_turned(t, ATTRIBUTION_ACTIVE)))
+	    (!is_answered && !attribute_may_have_turned(t, ATTRIBUTION_ACTIVE)))
 		return;
 	/* What it had asked for another was not the end of that. */
 	if (!is_answered && attribute_waited_for(t))
@@ -293,8 +282,8 @@ void attribute_asks(struct thread *t, const struct feed_context *request)
 
 void attribute_asks_unknown(struct thread *t)
 {
-	bool among = may_have_turned(t, ATTRIBUTION_AFTER) ||
-		     (may_have_turned(t, ATTRIBUTION_NONE) && live_count(t->tid) > 1);
+	bool among = attribute_may_have_turned(t, ATTRIBUTION_AFTER) ||
+		     (attribute_may_have_turned(t, ATTRIBUTION_NONE) && live_count(t->tid) > 1);
 
 	if (among && attribute_waited_for(t))
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
@@ -311,7 +300,7 @@ void attribute_other(struct thread *t)
 		attribute_turn(t, &nobodys, ATTRIBUTION_NONE, &nobody);
 	else if (doubt_goes_on() && attribute_has_another(t))
 		attribute_turn(t, &nobodys, ATTRIBUTION_AFTER, &a->request);
-	else if (may_have_turned(t, ATTRIBUTION_AFTER))
+	else if (attribute_may_have_turned(t, ATTRIBUTION_AFTER))
 		attribute_turn(t, NULL, ATTRIBUTION_AFTER, &a->request);
 	else
 		go_on(t);

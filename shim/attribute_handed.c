@@ -79,7 +79,7 @@ void attribute_idle(struct thread *t)
 	if (a->mode == ATTRIBUTION_HANDED || a->created)
 		attribute_passed_on(t);
 	/* A loop's thread has no queue that it waits at: a runtime's collector does, amid anybody's work. */
-	else if (!a->step && !a->foreign && a->mode == ATTRIBUTION_AFTER && live_others(t->tid, a->request.request))
+	else if (!a->foreign && attribute_may_have_turned(t, ATTRIBUTION_AFTER))
 		attribute_turn(t, NULL, ATTRIBUTION_AFTER, &a->request);
 	else if (!a->step && ((a->mode == ATTRIBUTION_NONE && attribute_waited_for(t)) ||
 			      (a->mode == ATTRIBUTION_AFTER && !live_has(a->request.request))))

@@ -18,6 +18,13 @@ bool attribute_may_be_next(const struct thread *t)
 	       (live_total() > (live_has(a->request.request) ? 1U : 0U) || pool_had_others(t));
 }
 
+bool attribute_may_have_turned(const struct thread *t, enum attribution_mode mode)
+{
+	const struct attribution *a = &t->attribution;
+
+	return a->mode == mode && !a->step && live_others(t->tid, a->request.request);
+}
+
 bool attribute_has_another(const struct thread *t)
 {
 	const struct attribution *a = &t->attribution;

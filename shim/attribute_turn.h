@@ -26,6 +26,10 @@ struct attribute_owner attribute_claimed(const struct thread *thread, const stru
 bool attribute_may_be_next(const struct thread *thread);
 /* Likewise, to another that it has read itself, once it has answered in full. */
 bool attribute_has_another(const struct thread *thread);
+/* In that mode, among others of the thread's own. A loop that calls back what others have finished makes no call from
+ * one request to the next: a line written after an answer is that one's log, or the next one's, which the next answer
+ * will show. */
+bool attribute_may_have_turned(const struct thread *thread, enum attribution_mode mode);
 /* HANDED: what the thread does is for the request whatever call ends it. */
 bool attribute_handed_surely(const struct thread *thread);
 /* A number for samples of the task's step that end now. */
