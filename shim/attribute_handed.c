@@ -4,6 +4,7 @@
  * woken it. APP. Whether it was meant for that request, or is one of a pool that takes from its queue
  * whatever comes next, shows only later.
  */
+#include "shim/attribute_doubt.h"
 #include "shim/attribute_pool.h"
 #include "shim/attribute_turn.h"
 #include "shim/live.h"
@@ -22,6 +23,13 @@ static bool is_alone(const struct attribution *a)
 	return a->alone && a->alone == live_newest();
 }
 
+/* Threads of this process take others' requests off a queue, and their answers need not be their own: one that was
+ * created for more of that work may come to its end with neither an answer nor a wait. */
+static bool is_pools(const struct thread *t)
+{
+	return carried_lately() || doubt_queue(t);
+}
+
 /*
  * With one request in the process there is nothing to mistake. Among several, a thread that was woken may
  * find another's item in the queue, and one that was created may be a new one of a pool, unless those
@@ -33,7 +41,7 @@ bool attribute_handed_surely(const struct thread *t)
 	const struct attribution *a = &t->attribution;
 
 	return is_alone(a) ||
-	       (a->created &&
+	       (a->created && !is_pools(t) &&
 		!atomic_load_explicit(&attribute_helpers_unproven, memory_order_relaxed));
 }
 
@@ -110,7 +118,7 @@ void attribute_end(struct thread *t)
 	struct attribute_owner owner = attribute_inherited(t);
 
 	if (a->created && a->mode == ATTRIBUTION_HANDED)
-		owner = trial_owner(&a->request, 0);
+		owner = is_pools(t) && !is_alone(a) ? nobodys : trial_owner(&a->request, 0);
 	if (a->created)
 		note_helper();
 	a->created = false;

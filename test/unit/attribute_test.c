@@ -42,7 +42,7 @@ static struct thread thread;
 static struct tick ticks[TICKS_MAX];
 static unsigned tick_count, pushes;
 static uint32_t proof, left_at_start;
-static uint32_t helpers_proof, helpers_unproven_at_start;
+static uint32_t helpers_proof, helpers_unproven_at_start, carried_at_start;
 
 static struct feed_context request_of(char name)
 {
@@ -274,6 +274,8 @@ static void assert_owners(const char *script, const char *expected)
 	trial_fail(TRIAL_ORDER, left_at_start);
 	attribute_helpers_unproven = helpers_unproven_at_start;
 	memset(&attribution_carried, 0, sizeof(attribution_carried));
+	attribution_carried.lately = carried_at_start;
+	attribution_carried.in_a_row = carried_at_start;
 	attribution_batches.unnamed = 0;
 	while (*left)
 		do_step(&left);
@@ -740,6 +742,18 @@ static void a_thread_created_among_several_is_for_its_creator_if_it_ends_without
 	assert_owners("ca . k . i", "--");
 }
 
+/* A pool that grows does not wait before its new thread's first request, nor perhaps behind it. */
+static void where_threads_send_each_others_answers_a_created_one_may_be_for_anybody(void **state)
+{
+	live_number();
+	carried_at_start = 1000;
+	assert_owners("ca . k . o . x", "---");
+	assert_owners("ca . k . e . x", "---");
+	/* With one request there is nobody else. */
+	assert_owners("ca . o . x", "aa");
+	carried_at_start = 0;
+}
+
 static void helpers_are_believed_when_some_have_ended_without_idling(void **state)
 {
 	char script[128] = "";
@@ -888,6 +902,7 @@ int main(void)
 	    cmocka_unit_test(handed_work_is_the_givers_until_the_thread_idles),
 	    cmocka_unit_test(handed_work_among_several_is_the_givers_if_the_thread_says_so),
 	    cmocka_unit_test(a_thread_created_among_several_is_for_its_creator_if_it_ends_without_idling),
+	    cmocka_unit_test(where_threads_send_each_others_answers_a_created_one_may_be_for_anybody),
 	    cmocka_unit_test(helpers_are_believed_when_some_have_ended_without_idling),
 	    cmocka_unit_test(an_idle_wait_ends_the_look_ahead_and_the_tail),
 	    cmocka_unit_test(a_write_for_an_unknown_request_claims_no_tail),
