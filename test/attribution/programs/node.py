@@ -57,6 +57,9 @@ class Proxy(Node):
 
 
 class ProxyH2(Proxy):
+    recall = 0.98
+    exception = "a new process reads 16 heads before calls that go out together are believed to be for the last one " \
+        "read: until then the work before them, some samples of the first half second, is unlabelled"
     name, shape = "Node proxy h2", "work before and after an nginx that works too, all over one HTTP/2 connection"
     needs, kind = (*Node.needs, "nginx"), "proxyh2"
 
