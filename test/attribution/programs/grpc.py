@@ -42,6 +42,8 @@ class Logs:
 
 class SyncLogs(Logs, Sync):
     name = "gRPC in C++, logs"
+    exception = QUEUE + "; one run in some tens has a few samples, 0.02 s, of another request than their label says: " \
+        "why is not known"
 
 
 class AsyncLogs(Logs, Async):
