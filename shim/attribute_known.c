@@ -47,9 +47,7 @@ const struct feed_context *attribute_guess(const struct thread *t, uint64_t *gue
 
 bool attribute_among_others(const struct thread *t)
 {
-	const struct attribution *a = &t->attribution;
-
-	return a->mode == ATTRIBUTION_ACTIVE && !a->step && live_others(t->tid, a->request.request) > 0;
+	return attribute_may_have_turned(t, ATTRIBUTION_ACTIVE);
 }
 
 void attribute_forked(struct thread *t, int32_t before)

@@ -27,9 +27,7 @@ bool attribute_may_have_turned(const struct thread *t, enum attribution_mode mod
 
 bool attribute_has_another(const struct thread *t)
 {
-	const struct attribution *a = &t->attribution;
-
-	return a->mode == ATTRIBUTION_AFTER && !a->step && !live_has(a->request.request) && live_count(t->tid) > 0;
+	return attribute_may_have_turned(t, ATTRIBUTION_AFTER) && !live_has(t->attribution.request.request);
 }
 
 /* What was known when it began. */
